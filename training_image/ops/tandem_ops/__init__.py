@@ -1,0 +1,1 @@
+"""Elastic embedding tables for TensorFlow."""

@@ -1,0 +1,1 @@
+"""Trainer of Model A and Model B."""

@@ -1,0 +1,1 @@
+"""Store layout, manifests, logs and codecs."""
