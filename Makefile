@@ -1,5 +1,6 @@
-# Every command a person needs. `make help` lists them.
+# Every command a person needs; `make help` lists them.
 SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -7,35 +8,86 @@ UV := $(VENV)/bin/uv
 # Inside networks whose proxy has its own CA, uv must trust the system's certificates as pip does.
 export UV_NATIVE_TLS := 1
 MEMBERS := training_image/wire training_image operator serving_image
+OPS := training_image/ops
+CPP = $(shell git ls-files '*.cc' '*.h')
 STAMP := $(VENV)/.tandem
+SAY = @printf '\n== %s (%s)\n' "$(1)" "$$(date +%T)"
 
-.PHONY: help setup lock
+.PHONY: help setup lock format check unit test e2e demo images cluster down clean
 help:
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(STAMP)-uv:
+$(STAMP)-uv: requirements/uv.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
-	touch $@
+	@touch $@
 
 $(STAMP)-deps: requirements/dev.txt $(STAMP)-uv
-	@echo "setup: Python packages"
+	$(call SAY,set-up: Python packages)
 	$(UV) pip sync --quiet --require-hashes --no-build requirements/dev.txt
-	rm -f $(STAMP)-members $(STAMP)-ops
-	touch $@
+	@rm -f $(STAMP)-members $(STAMP)-ops
+	@touch $@
 
 $(STAMP)-members: $(STAMP)-deps $(addsuffix /pyproject.toml,$(MEMBERS))
 	$(UV) pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
-	touch $@
+	@touch $@
 
-setup: $(STAMP)-members ## everything a clone needs to run its checks and tests
+$(STAMP)-ops: $(STAMP)-deps $(OPS)/pyproject.toml $(OPS)/CMakeLists.txt $(shell find $(OPS)/src -type f 2>/dev/null)
+	$(call SAY,set-up: the ops library)
+	$(UV) pip install --quiet --no-deps --no-build-isolation --reinstall $(OPS)
+	@touch $@
 
-LOCKED := $(MEMBERS) training_image/ops
+setup: $(STAMP)-members $(STAMP)-ops ## everything that the checks and tests need, into .venv
+
+LOCKED := $(addsuffix /pyproject.toml,$(MEMBERS) $(OPS))
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
   --no-emit-package tandem-wire --no-emit-package tandem-ops
-lock: $(STAMP)-uv ## write the locks anew from the pyprojects
-	$(COMPILE) pyproject.toml $(addsuffix /pyproject.toml,$(LOCKED)) --group dev -o requirements/dev.txt
+lock: $(STAMP)-uv ## write requirements/*.txt anew from the pyprojects
+	$(COMPILE) pyproject.toml $(LOCKED) --group dev -o requirements/dev.txt
 	$(COMPILE) operator/pyproject.toml -c requirements/dev.txt -o requirements/operator.txt
-	$(COMPILE) training_image/ops/pyproject.toml -c requirements/dev.txt -o requirements/tensorflow.txt
-	$(COMPILE) training_image/pyproject.toml training_image/ops/pyproject.toml -c requirements/dev.txt -o requirements/training.txt
+	$(COMPILE) $(OPS)/pyproject.toml -c requirements/dev.txt -o requirements/tensorflow.txt
+	$(COMPILE) training_image/pyproject.toml $(OPS)/pyproject.toml -c requirements/dev.txt -o requirements/training.txt
 	$(COMPILE) serving_image/pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
+
+format: $(STAMP)-deps ## bring the sources into form
+	$(VENV)/bin/ruff format --quiet .
+	$(VENV)/bin/ruff check --quiet --fix . || true
+	$(VENV)/bin/clang-format -i $(CPP)
+
+check: setup ## format, lint, types, imports, generated files
+	$(call SAY,check: format and lint)
+	$(VENV)/bin/ruff format --quiet --check .
+	$(VENV)/bin/ruff check --quiet .
+	$(VENV)/bin/clang-format --dry-run -Werror $(CPP)
+	$(call SAY,check: types)
+	$(VENV)/bin/mypy operator/tandem_operator training_image/wire/tandem_wire training_image/ops/tandem_ops \
+	  training_image/tandem_training serving_image/tandem_serving e2e tests
+	$(call SAY,check: imports)
+	$(VENV)/bin/lint-imports --no-cache
+	$(call SAY,check: generated files)
+	$(PY) -m tandem_operator.crd --check
+
+unit: setup ## the tests that need no cluster
+	$(call SAY,unit tests)
+	$(PY) -m pytest tests
+
+cluster: setup ## a real Kubernetes on this machine (not when KUBECONFIG names one)
+	python3 -m e2e.cluster up
+
+images: ## build the images and push them to TANDEM_REGISTRY, else to the cluster's registry
+	python3 -m e2e.images build --push
+
+e2e: setup cluster images ## faults on a real cluster
+	$(call SAY,end-to-end tests)
+	$(PY) -m pytest e2e/faults
+
+test: check unit e2e ## all checks and tests
+
+demo: setup cluster images ## the whole system on a real cluster, with its report
+	$(PY) -m e2e.demo $(if $(DATA),--data $(DATA))
+
+down: ## remove what demo and test started
+	python3 -m e2e.cluster down
+
+clean: down ## and what they built in this clone
+	rm -rf build $(VENV)
