@@ -1,0 +1,1 @@
+"""A real single-node Kubernetes on a plain Debian machine, for people and tests that have no cluster."""

@@ -1,0 +1,174 @@
+"""The cluster's programs as Go modules: which, which version, how each is built, and where it lies in the cache.
+
+``tools/<name>/go.mod`` pins the version and ``go.sum`` the checked sum of every module that takes part; nothing else decides what is
+built, so these files, our own sources and the flags below are the cache's key.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.cluster import cache, shell
+from e2e.cluster.errors import MissingProgramError
+from e2e.cluster.progress import Progress
+
+SOURCES = Path(__file__).parent / "tools"
+GO_NEEDED = (1, 24)
+BUILD_LIMIT_S = 3600
+BUILD_SPACE_GB = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A set of programs built from one Go module."""
+
+    name: str
+    module: str
+    packages: tuple[str, ...]
+    programs: tuple[str, ...]
+    variables: tuple[str, ...] = ()
+    typical: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where its go.mod and go.sum lie."""
+        return SOURCES / self.name
+
+    def version(self) -> str:
+        """Return the version that go.mod pins, such as ``v1.34.4``."""
+        return pinned(self.folder.joinpath("go.mod").read_text(), self.module)
+
+    def ldflags(self) -> str:
+        """Return the linker's flags; the version variables matter, since clients and Helm read them."""
+        version = self.version()
+        major, minor = version.lstrip("v").split(".")[:2]
+        values = {"version": version, "major": major, "minor": minor}
+        return " ".join(["-s", "-w", *(f"-X {variable.format(**values)}" for variable in self.variables)])
+
+    def place(self) -> Path:
+        """Where the cache keeps what is built from exactly these files and flags."""
+        sources = sorted(
+            file for file in self.folder.iterdir() if file.name in {"go.mod", "go.sum"} or file.suffix == ".go"
+        )
+        key = cache.key_of(sources, self.ldflags(), *self.packages)
+        return cache.root() / "tools" / self.name / f"{self.version()}-{key}"
+
+
+def _kubernetes(command: str) -> str:
+    return f"k8s.io/kubernetes/cmd/{command}"
+
+
+KUBERNETES_PROGRAMS = (
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-proxy",
+    "kube-scheduler",
+    "kubectl",
+    "kubelet",
+)
+TOOLS = (
+    Tool(
+        name="kubernetes",
+        module="k8s.io/kubernetes",
+        packages=tuple(_kubernetes(program) for program in KUBERNETES_PROGRAMS),
+        programs=KUBERNETES_PROGRAMS,
+        variables=(
+            "k8s.io/component-base/version.gitVersion={version}",
+            "k8s.io/component-base/version.gitMajor={major}",
+            "k8s.io/component-base/version.gitMinor={minor}",
+            "k8s.io/client-go/pkg/version.gitVersion={version}",
+        ),
+        typical="5 min",
+    ),
+    Tool("etcd", "go.etcd.io/etcd/server/v3", ("go.etcd.io/etcd/server/v3",), ("etcd",), typical="20 s"),
+    Tool(
+        "registry",
+        "github.com/distribution/distribution/v3",
+        (".",),
+        ("registry",),
+        ("github.com/distribution/distribution/v3/version.version={version}",),
+        typical="30 s",
+    ),
+    Tool("coredns", "github.com/coredns/coredns", (".",), ("coredns",), typical="1 min"),
+    Tool(
+        "helm",
+        "helm.sh/helm/v3",
+        ("helm.sh/helm/v3/cmd/helm",),
+        ("helm",),
+        ("helm.sh/helm/v3/internal/version.version={version}",),
+        typical="1 min",
+    ),
+)
+
+
+Programs = Mapping[str, Path]
+
+
+def pinned(go_mod: str, module: str) -> str:
+    """Return the version that a go.mod requires of a module."""
+    found = re.search(rf"^(?:require)?\s*{re.escape(module)} (v\S+)", go_mod, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"go.mod does not require {module}")
+    return found[1]
+
+
+def obtain_all(progress: Progress) -> Programs:
+    """Return every program, building what the cache lacks (about ten minutes of two cores the first time)."""
+    paths: dict[str, Path] = {}
+    for tool in TOOLS:
+        place = tool.place()
+        if not place.is_dir():
+            go = require_go()
+            cache.require_space(cache.root(), BUILD_SPACE_GB)
+            with progress.step(f"build {tool.name} {tool.version()} from its Go module, about {tool.typical}, once"):
+                cache.obtain(place, lambda folder, tool=tool: _build(go, tool, folder))  # type: ignore[misc]
+        paths |= {program: place / program for program in tool.programs}
+    return paths
+
+
+def installed() -> Programs | None:
+    """Return every program if all are in the cache, without building any."""
+    if not all(tool.place().is_dir() for tool in TOOLS):
+        return None
+    return {program: tool.place() / program for tool in TOOLS for program in tool.programs}
+
+
+def require_go() -> str:
+    """Return the Go command's path.
+
+    Raises:
+      MissingProgramError: there is none, or it is too old to choose a newer toolchain by itself.
+    """
+    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin")
+    needed = ".".join(map(str, GO_NEEDED))
+    if go is None:
+        raise MissingProgramError(f"go: not found. Install Go {needed} or newer and put it on PATH.")
+    if go_version(shell.run([go, "version"])) < GO_NEEDED:
+        raise MissingProgramError(f"{go}: older than {needed}. Install Go {needed} or newer and put it first on PATH.")
+    return go
+
+
+def go_version(words: str) -> tuple[int, int]:
+    """Read ``go version go1.26.8 linux/amd64`` as ``(1, 26)``; what cannot be read counts as oldest."""
+    found = re.search(r"go(\d+)\.(\d+)", words)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _build(go: str, tool: Tool, folder: Path) -> None:
+    """Build into ``folder``; ``-mod=readonly`` fails rather than change go.mod or go.sum."""
+    command = [
+        go,
+        "build",
+        "-mod=readonly",
+        "-trimpath",
+        "-ldflags",
+        tool.ldflags(),
+        "-o",
+        f"{folder}/",
+        *tool.packages,
+    ]
+    shell.run(command, cwd=tool.folder, env={"CGO_ENABLED": "0", "GOWORK": "off"}, timeout=BUILD_LIMIT_S)
+    if tool.name == "etcd":
+        folder.joinpath("server").rename(folder / "etcd")  # Go names a program after its package's folder
