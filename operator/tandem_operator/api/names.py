@@ -1,4 +1,4 @@
-"""Every name that the operator, its children and its users agree on: group, labels, annotations, condition types and reasons."""
+"""Every name that operator, children and users agree on: group, labels, annotations, conditions and reasons."""
 
 from enum import StrEnum
 from typing import Final
@@ -10,7 +10,8 @@ KIND: Final = "OnlineModel"
 PLURAL: Final = "onlinemodels"
 SINGULAR: Final = "onlinemodel"
 SHORT_NAMES: Final = ("om",)
-CATEGORIES: Final = ("all", "tandem")
+CATEGORIES: Final = ("tandem",)
+"""Not `all`: `kubectl delete all --all` shall not take a model with it."""
 FIELD_MANAGER: Final = "tandem-operator"
 FINALIZER: Final = f"{GROUP}/store"
 NAME_LIMIT: Final = 40

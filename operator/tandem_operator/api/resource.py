@@ -10,8 +10,8 @@ from tandem_operator.api.spec import Spec
 from tandem_operator.api.status import Status
 
 
-class SpecInvalid(ValueError):
-    """The spec asks for something that cannot be (the user's error); the message names each field and says what to do."""
+class SpecInvalid(ValueError):  # noqa: N818 - named by what is wrong, as all errors of Tandem
+    """The spec asks for what cannot be (the user's error); the message names each field and says what to do."""
 
 
 class Metadata(Value):

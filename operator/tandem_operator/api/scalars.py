@@ -35,7 +35,7 @@ IMAGE_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]*$"
 
 
 class Value(BaseModel):
-    """Base of every type in the API: frozen, camelCase outside, snake_case inside; fields it does not know are passed over."""
+    """Base of every type: frozen, camelCase outside, snake_case inside; unknown fields are passed over."""
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", populate_by_name=True, alias_generator=to_camel, ser_json_inf_nan="constants"
@@ -203,7 +203,7 @@ Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
     PlainSerializer(format_duration, return_type=str),
-    # Format `duration` makes it a duration in CEL; the pattern keeps the words that format would also take (`1 fortnight`) out.
+    # The format makes it a duration in CEL; the pattern keeps out the words that the format would also take.
     WithJsonSchema(
         {"type": "string", "format": "duration", "pattern": DURATION_PATTERN, "minLength": 2, "maxLength": 32}
     ),

@@ -47,7 +47,7 @@ class Daily(Value):
     )
 
     def last_due(self, now: datetime) -> datetime:
-        """Return the latest due time that is not after `now`, in UTC. A time that a clock change skips is due when the clock has jumped."""
+        """Return the latest due time not after `now`, in UTC; one that a clock change skips is due an hour later."""
         zone = ZoneInfo(self.time_zone)
         today = now.astimezone(zone).date()
         due = [
@@ -88,7 +88,10 @@ class Promotion(Value):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "self.windows.all(a, self.windows.exists_one(b, a.start < b.end && b.start < a.end))",
+                (
+                    "!has(self.windows) || "
+                    "self.windows.all(a, self.windows.exists_one(b, a.start < b.end && b.start < a.end))"
+                ),
                 "windows must not overlap: make one of those that do",
             )
         )
@@ -101,7 +104,8 @@ class Promotion(Value):
     )
     handoff: Handoff = Field(
         default=Handoff.OVERLAP,
-        description="Overlap: the new base's Model B catches up while the old one still publishes, so that freshness does not drop. "
+        description="Overlap: the new base's Model B catches up while the old one still publishes, so that freshness "
+        "does not drop. "
         "Pause: the old one is ended before the new base rolls out, which needs no room for a second.",
     )
     windows: Annotated[tuple[PromotionWindow, ...], Field(max_length=64)] = Field(

@@ -19,7 +19,8 @@ class CudaGraph(Value):
     )
     batch_sizes: Annotated[tuple[BatchSize, ...], Field(min_length=1, max_length=32)] = Field(
         default=(1, 8, 64, 256),
-        description="Batch sizes to capture; a request is padded to the next one. Each is warmed before a version takes traffic.",
+        description="Batch sizes to capture; a request is padded to the next one. Each is warmed before a version "
+        "takes traffic.",
     )
     exclude: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=128)], ...], Field(max_length=64)] = Field(
         default=(), description="Names of graph nodes that cannot be captured; they run outside."
@@ -142,11 +143,14 @@ class Rollout(Value):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "self.steps.filter(s, type(s.pods) == string).map(s, int(s.pods.replace('%', ''))).isSorted()",
+                (
+                    "!has(self.steps) || "
+                    "self.steps.filter(s, type(s.pods) == string).map(s, int(s.pods.replace('%', ''))).isSorted()"
+                ),
                 "steps must grow: write percentages in ascending order",
             ),
             (
-                "self.steps.all(s, s.hold < self.progressDeadline)",
+                "!has(self.steps) || self.steps.all(s, s.hold < self.progressDeadline)",
                 "progressDeadline must be longer than every step's hold",
             ),
         )
@@ -159,7 +163,8 @@ class Rollout(Value):
         default=None,
         ge=0,
         le=999_999_999,
-        description="Serve this retained base, and no newer one: a roll-back, or a pin. Without it, the newest that passes.",
+        description="Serve this retained base, and no newer one: a roll-back, or a pin. Without it, the newest that "
+        "passes.",
     )
     steps: Annotated[tuple[RolloutStep, ...], Field(max_length=16)] = Field(
         default=(), description="Steps before the last, which is always all pods; without any, all pods at once."
@@ -172,7 +177,8 @@ class Rollout(Value):
         default=3,
         ge=1,
         le=100,
-        description="After so many refused bases in a row the next run begins at the base in service, instead of at the refused one.",
+        description="After so many refused bases in a row the next run begins at the base in service, instead of at "
+        "the refused one.",
     )
 
 

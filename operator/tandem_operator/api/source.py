@@ -31,11 +31,12 @@ class ModelSource(Value):
 
 
 class Weights(Value):
-    """How the model's weights fall into groups (M1); what is not named here is changing, and travels with every swift update."""
+    """How weights fall into groups (M1); what is not named here is changing, and travels with every swift update."""
 
     freezing: Annotated[tuple[Identifier, ...], Field(max_length=256)] = Field(
         default=(),
-        description="Tables of huge, sparse, slowly changing ids; they reach serving with a full base only, and Model B keeps them fixed.",
+        description="Tables of huge, sparse, slowly changing ids; they reach serving with a full base only, and "
+        "Model B keeps them fixed.",
         json_schema_extra={"x-kubernetes-list-type": "set"},
     )
 
@@ -68,7 +69,7 @@ class Kafka(Value):
 
 
 class Segments(Value):
-    """TFRecord files of tf.train.Example records under one prefix; names in ascending order, a file is complete when it appears."""
+    """TFRecord files of tf.train.Example records under a prefix; read in order of names, complete once they appear."""
 
     prefix: str = Field(
         pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^\s]*)?$",
@@ -92,7 +93,8 @@ class Stream(Value):
     )
 
     name: Annotated[str, Field(pattern=NAME_PATTERN, min_length=1, max_length=32)] = Field(
-        description="Name of the stream: in positions, counters and metrics. A stream with a new name begins at startAt."
+        description="Name of the stream: in positions, counters and metrics. A stream with a new name begins at "
+        "startAt."
     )
     task: Task = Field(description="What its labels mean: ctr (click or not) or cvr (conversion or not).")
     kafka: Kafka | None = Field(default=None, description="Read from a Kafka topic.")
@@ -104,7 +106,8 @@ class Stream(Value):
     max_out_of_order: Annotated[Duration, Within("0s", "1d")] = Field(
         default="10s",
         validate_default=True,
-        description="How much later than its successors, in event time, a sample may come; the watermark lags by as much.",
+        description="How much later than its successors, in event time, a sample may come; the watermark lags by as "
+        "much.",
     )
     max_future_skew: Annotated[Duration, Within("0s", "1d")] = Field(
         default="5m",
@@ -144,7 +147,8 @@ class S3(Value):
     region: Region = Field(default=DEFAULT_REGION, description="Region of the bucket.")
     credentials_secret: ObjectName | None = Field(
         default=None,
-        description="Secret with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without one, the pods' own cloud identity "
+        description="Secret with the keys AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; without one, the pods' own "
+        "cloud identity "
         "(template.serviceAccountName) is used.",
     )
 
@@ -189,7 +193,8 @@ class Bootstrap(Value):
         serialization_alias="from",
         pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\s]+$",
         max_length=1024,
-        description="An existing base to begin with, as s3://models/team/other/checkpoints/17; without one, a first training makes it.",
+        description="An existing base to begin with, as s3://models/team/other/checkpoints/17; without one, a first "
+        "training makes it.",
     )
     duration: Annotated[Duration, Within("1s", "30d")] = Field(
         default="10m",

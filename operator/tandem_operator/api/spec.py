@@ -31,7 +31,8 @@ class Spec(Value):
 
     mode: Mode = Field(
         default=Mode.DAILY,
-        description="Daily: one full base per day. Promotion: one every promotion.swapEvery. May change at any time; serving goes on.",
+        description="Daily: one full base per day. Promotion: one every promotion.swapEvery. May change at any time; "
+        "serving goes on.",
     )
     suspend: bool = Field(default=False, description="Trainers end gracefully, a rollout finishes, serving goes on.")
     model: ModelSource = Field(description="The code that builds the model.")

@@ -1,7 +1,7 @@
 """What a user is told: `status` of an OnlineModel. A mirror for people and machines, never a memory."""
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -9,7 +9,7 @@ from tandem_operator.api.names import Role
 from tandem_operator.api.scalars import Time, Value
 from tandem_operator.api.schedule import Mode
 
-NOTHING_ROLLS = "–"
+NOTHING_ROLLS: Final = "\N{EN DASH}"
 """What `status.rollout.summary` says between rollouts."""
 
 Base = Annotated[int, Field(ge=0, le=999_999_999)]
@@ -114,7 +114,7 @@ class RolloutStatus(Value):
     """Where the rollout stands."""
 
     summary: str = Field(
-        default=NOTHING_ROLLS, max_length=32, description="For the column: step/steps, or – between rollouts."
+        default=NOTHING_ROLLS, max_length=32, description="For the column: step/steps, or a dash between rollouts."
     )
     step: int | None = Field(default=None, ge=0, description="The step, from 1.")
     of: int | None = Field(default=None, ge=0, description="Steps in all; the last is all pods.")
@@ -186,7 +186,8 @@ class Status(Value):
     mode: Mode | None = Field(default=None, description="The mode that holds now, promotion windows considered.")
     conditions: tuple[Condition, ...] = Field(
         default=(),
-        description="What holds: Available, Progressing, Reconciling, Stalled, UpdatesFresh, SpecPending, SpecSupported, …",
+        description="What holds: Available, Progressing, Reconciling, Stalled, UpdatesFresh, SpecPending, "
+        "SpecSupported, …",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     lineage: Lineages | None = Field(default=None, description="Bases and updates.")

@@ -36,7 +36,8 @@ class Optimizer(Value):
     )
     form: OptimizerForm = Field(
         default=OptimizerForm.PROX,
-        description="Prox: gradient step, then the exact shrink. DualAveraging: from the sum of gradients. Published: Yue et al. 2021.",
+        description="Prox: gradient step, then the exact shrink. DualAveraging: from the sum of gradients. "
+        "Published: Yue et al. 2021.",
     )
     l1: Weight = Field(default=0.0, description="λ1: drives single weights to zero.")
     l2: Weight = Field(default=0.0, description="λ2: ridge penalty.")
@@ -57,7 +58,8 @@ class Admission(Value):
 
     rule: AdmissionRule = Field(
         default=AdmissionRule.EVERY,
-        description="Every: each id at once. Count: after `threshold` occurrences. Poisson, GammaPoisson: when it will probably reach them.",
+        description="Every: each id at once. Count: after `threshold` occurrences. Poisson, GammaPoisson: when it "
+        "will probably reach them.",
     )
     threshold: int = Field(
         default=10, ge=1, le=1_000_000, description="Occurrences that make an id worth a row; not read by rule Every."
@@ -104,7 +106,7 @@ class Training(Value):
 
 
 class Swift(Value):
-    """Swift updates: minute-level deltas of the changing groups, which Model B publishes and serving applies in place."""
+    """Swift updates: minute-level deltas of the changing groups; Model B publishes, serving applies in place."""
 
     interval: Annotated[Duration, Within("1s", "1h")] = Field(
         default="1m",
@@ -115,5 +117,6 @@ class Swift(Value):
         default=60,
         ge=1,
         le=10_000,
-        description="Each such update is a keyframe, complete in itself: new pods begin there, and a corrupt update is healed by it.",
+        description="Each such update is a keyframe, complete in itself: new pods begin there, and a corrupt update "
+        "is healed by it.",
     )
