@@ -1,0 +1,53 @@
+// Rows outside their table: what snapshots, deltas and restores carry.
+//
+// Memory:  columns, one entry per row, rows sorted by key: keys, values (n x
+// dim), slots (n x slots*dim, the
+//          optimizer's slots one after another), steps (the row's own t), seen
+//          (greatest event time of a training lookup, 0 if none was told). Rows
+//          owns its columns; RowsView points into memory of the caller.
+// Threads: values; no shared state.
+//
+// Row numbers and generations are not carried: they belong to one table in one
+// process.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "core/optimizer.h"
+#include "core/status.h"
+
+namespace tandem {
+
+struct Rows {
+  std::vector<int64_t> keys;
+  std::vector<float> values;
+  std::vector<float> slots;
+  std::vector<int64_t> steps;
+  std::vector<int64_t> seen;
+};
+
+struct RowsView {
+  size_t size = 0;
+  const int64_t* keys = nullptr;
+  const float* values = nullptr;
+  const float* slots = nullptr;
+  const int64_t* steps = nullptr;
+  const int64_t* seen = nullptr;
+};
+
+struct Delta {
+  int64_t epoch = 0;
+  Rows rows;
+  std::vector<int64_t> removed;  // sorted; no key is both here and in rows
+};
+
+// Refuses keys that do not strictly ascend; `argument` names them in the
+// sentence.
+Status CheckKeysAscend(const char* argument, const int64_t* keys, size_t size);
+
+// Refuses rows that no table with this dim and optimizer can have held.
+Status CheckRows(const RowsView& rows, int dim, const Optimizer& optimizer);
+
+}  // namespace tandem

@@ -1,0 +1,65 @@
+"""Tensor arguments, made and checked with the table's and the argument's name in the message.
+
+TensorFlow's own conversions raise TypeError, ValueError or InvalidArgumentError, depending on eager or graph mode and on what
+was given; a caller of a table meets InvalidArgumentError for all of them.
+"""
+
+from typing import Any, Protocol
+
+import tensorflow as tf
+
+from tandem_ops.snapshots import Snapshot
+
+
+class Named(Protocol):
+    """What messages need of a table."""
+
+    name: str
+
+
+def refuse(table: Named, argument: str, why: str) -> tf.errors.InvalidArgumentError:
+    """The error that says which argument of which table does not fit, to be raised."""
+    return tf.errors.InvalidArgumentError(None, None, f'HashVariable "{table.name}": {argument} {why}')
+
+
+def ids(table: Named, value: Any) -> tf.Tensor:  # noqa: ANN401 (tensor-like)
+    """An int64 or string tensor; Python integers become int64.
+
+    Raises:
+      tf.errors.InvalidArgumentError: it is of another dtype.
+    """
+    try:
+        tensor = tf.convert_to_tensor(value, dtype_hint=tf.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refuse(table, "ids", f"cannot become a tensor: {error}") from error
+    if tensor.dtype not in (tf.int64, tf.string):
+        raise refuse(table, "ids", f"must be of dtype int64 or string, not {tensor.dtype.name}")
+    return tensor
+
+
+def tensor(table: Named, argument: str, value: Any, dtype: tf.DType, *, shape: tuple[int, ...] | None = None) -> tf.Tensor:  # noqa: ANN401
+    """A tensor of this dtype, and of this static shape where one is told.
+
+    Raises:
+      tf.errors.InvalidArgumentError: it is of another dtype or shape.
+    """
+    try:
+        converted = tf.convert_to_tensor(value, dtype_hint=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refuse(table, argument, f"cannot become a tensor: {error}") from error
+    if converted.dtype != dtype:
+        raise refuse(table, argument, f"must be of dtype {dtype.name}, not {converted.dtype.name}")
+    if shape is not None and not converted.shape.is_compatible_with(shape):
+        raise refuse(table, argument, f"must be of shape {list(shape)}, not {converted.shape}")
+    return converted
+
+
+def columns(table: Named, snapshot: Snapshot) -> tuple[tf.Tensor, ...]:
+    """The columns of a snapshot as the kernels take them; the kernels check their shapes."""
+    return (
+        tensor(table, "keys", snapshot.keys, tf.int64),
+        tensor(table, "rows", snapshot.rows, tf.float32),
+        tensor(table, "slots", snapshot.slots, tf.float32),
+        tensor(table, "steps", snapshot.steps, tf.int64),
+        tensor(table, "seen", snapshot.seen, tf.int64),
+    )

@@ -1,0 +1,28 @@
+"""What can go wrong in this package, apart from TensorFlow's own errors.
+
+::
+
+    TandemOpsError
+    ├── BadConfiguration      the caller's: a HashVariable, optimizer or initializer that cannot be (also a ValueError)
+    ├── NotEager              the caller's: a call that returns NumPy arrays was made inside a tf.function
+    └── LibraryUnusable       the installation's: the compiled kernels are absent or of another TensorFlow (also an ImportError)
+
+A tensor argument that does not fit (dtype, shape, a stale handle, rows that cannot be restored) is TensorFlow's
+``tf.errors.InvalidArgumentError`` with the table's name and the argument's in its message, as for every other op.
+"""
+
+
+class TandemOpsError(Exception):
+    """Base of this package's errors."""
+
+
+class BadConfiguration(TandemOpsError, ValueError):  # noqa: N818 (reads as a sentence where it is raised)
+    """A table, optimizer or initializer was described in a way that cannot work; the message says what to change."""
+
+
+class NotEager(TandemOpsError, RuntimeError):  # noqa: N818 (the same)
+    """A call that returns NumPy arrays was made while a tf.function was traced."""
+
+
+class LibraryUnusable(TandemOpsError, ImportError):  # noqa: N818 (the same)
+    """The compiled kernels cannot be used here; the message says how to build or install ones that can."""
