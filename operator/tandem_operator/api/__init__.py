@@ -24,7 +24,7 @@ from tandem_operator.api.names import (
     Role,
 )
 from tandem_operator.api.pods import EnvVar, LocalReference, PodTemplate, Resources, Toleration
-from tandem_operator.api.resource import Metadata, OnlineModel, SpecInvalid, explain
+from tandem_operator.api.resource import Metadata, OnlineModel, explain
 from tandem_operator.api.scalars import Share, Threshold, format_duration, format_time, parse_duration
 from tandem_operator.api.schedule import (
     Daily,
@@ -86,6 +86,7 @@ from tandem_operator.api.status import (
     Status,
     StreamStatus,
 )
+from tandem_operator.api.support import unsupported
 from tandem_operator.api.training import (
     Admission,
     AdmissionRule,
@@ -175,7 +176,6 @@ __all__ = [
     "ServingStatus",
     "Share",
     "Spec",
-    "SpecInvalid",
     "StartAt",
     "Status",
     "Store",
@@ -193,4 +193,5 @@ __all__ = [
     "format_time",
     "next_mode_change",
     "parse_duration",
+    "unsupported",
 ]
