@@ -112,7 +112,7 @@ def load(cls: type[T], data: object, where: str = "") -> T:
             _join(where, "format"), f"must be {form!r}, not {data.get('format')!r}; this program reads only {form}"
         )
     values: dict[str, object] = {}
-    for field, outer, read in _plan(cast("type[object]", cls)):
+    for field, outer, read in _plan(cast("Any", cls)):
         place = _join(where, outer)
         if outer in body:
             values[field.name] = read(body.pop(outer), place)
@@ -158,7 +158,7 @@ _Reader = Callable[[object, str], object]
 
 
 @functools.cache
-def _plan(cls: type[object]) -> tuple[tuple["dataclasses.Field[Any]", str, _Reader], ...]:
+def _plan(cls: type[Any]) -> tuple[tuple["dataclasses.Field[Any]", str, _Reader], ...]:
     hints = typing.get_type_hints(cls)
     return tuple((f, _outer(f), _reader(hints[f.name])) for f in dataclasses.fields(cls))
 
