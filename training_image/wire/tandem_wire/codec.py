@@ -1,8 +1,8 @@
 """Strict JSON for frozen dataclasses: camelCase outside, snake_case inside.
 
-A class says its form by its annotations alone. Unknown fields, missing fields (unless they have a default) and wrong types are
-``InvalidValue`` errors that name the field. A class variable ``FORMAT`` adds a field ``format`` that must match; a class variable
-``TAG`` makes it an alternative in a union, written as ``{tag: {...}}``.
+A class says its form by its annotations alone. Unknown fields, missing fields (unless they have a default) and wrong
+types are ``InvalidValue`` errors that name the field. A class variable ``FORMAT`` adds a field ``format`` that must
+match; a class variable ``TAG`` makes it an alternative in a union, written as ``{tag: {...}}``.
 """
 
 import dataclasses
@@ -95,8 +95,8 @@ def load(cls: type[T], data: object, where: str = "") -> T:
     """Build ``cls`` from parsed JSON.
 
     Args:
-      cls: a dataclass whose annotations are str, int, float, bool, datetime, enums, tuples, mappings, dataclasses, or unions of one
-        of them with None; ``object`` passes any JSON.
+      cls: a dataclass whose annotations are str, int, float, bool, datetime, enums, tuples, mappings, dataclasses, or
+        unions of one of them with None; ``object`` passes any JSON.
       data: what ``parse`` returned.
       where: the path of ``data``, for messages.
 
@@ -173,11 +173,8 @@ def _reader(hint: Any) -> _Reader:  # noqa: ANN401 - an annotation can be anythi
         return functools.partial(_tuple, _reader(args[0]))
     if origin is not None and issubclass(origin, Mapping):
         return functools.partial(_mapping, args[0], _reader(args[1]))
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return functools.partial(_enum, hint)
-    if dataclasses.is_dataclass(hint):
-        return functools.partial(load, cast("type[object]", hint))
-    return functools.partial(_scalar, hint)
+    plain = load if dataclasses.is_dataclass(hint) else _enum if issubclass(hint, Enum) else _scalar
+    return functools.partial(plain, hint)
 
 
 def _union(args: tuple[Any, ...]) -> _Reader:

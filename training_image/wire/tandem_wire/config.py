@@ -27,7 +27,10 @@ class StartAt(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig(JsonValue):
-    """Where an object store is: ``s3://bucket/prefix`` with its endpoint, or ``file:///directory``; keys come from AWS_* variables."""
+    """Where an object store is: ``s3://bucket/prefix`` with its endpoint, or ``file:///directory``.
+
+    The keys of S3 come from the AWS_* variables or the pod's own identity, never from here.
+    """
 
     url: str
     endpoint: str | None = None
@@ -127,8 +130,8 @@ class SwiftConfig(JsonValue):
 class TrainerConfig(JsonValue):
     """A trainer's Job, in the environment variable ``TANDEM_TRAINER``.
 
-    ``number`` is the base that A makes, or the lineage that B feeds; ``parent`` and ``due`` are A's. A with ``parent`` None is the
-    bootstrap. ``store.url`` is this model's own prefix.
+    ``number`` is the base that A makes, or the lineage that B feeds; ``parent`` and ``due`` are A's. A with ``parent``
+    None is the bootstrap. ``store.url`` is this model's own prefix.
     """
 
     VARIABLE: ClassVar[str] = "TANDEM_TRAINER"

@@ -21,7 +21,8 @@ FaultKind = Literal["User", "World"]
 class WireError(Exception):
     """An error of the store or of what stands in it.
 
-    ``fault`` says who can mend it: the user by a change, or the world by time. ``reason`` is one CamelCase word for conditions.
+    ``fault`` says who can mend it: the user by a change, or the world by time. ``reason`` is one CamelCase word for
+    conditions.
     """
 
     fault: ClassVar[FaultKind] = "World"
@@ -71,7 +72,10 @@ class NotFound(WireError):
 
 
 class Conflict(WireError):
-    """A conditional put lost: the object exists, or is not what it was; ``winner`` is what stands there, where the caller read it."""
+    """A conditional put lost: the object exists, or is not what it was.
+
+    ``winner`` is what stands there, where the caller read it.
+    """
 
     reason = "Conflict"
 

@@ -1,11 +1,11 @@
 """A log of records whose slots are won by conditional puts (FORMAT.md, Writing a log).
 
-The log is the fence: a writer claims it with a barrier of a higher epoch; whoever then loses a slot learns from the winner whether
-to go on. No clock, no lock, no epoch handed out.
+The log is the fence: a writer claims it with a barrier of a higher epoch; whoever then loses a slot learns from the
+winner whether to go on. No clock, no lock, no epoch handed out.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -119,7 +119,7 @@ class LogWriter:
 
     @property
     def voids(self) -> int | None:
-        """The first slot with an unreadable manifest that no keyframe has voided yet; the next record must be a keyframe voiding it."""
+        """The first slot with an unreadable manifest after the newest keyframe; the next record must void it."""
         return self._voids
 
     def claim(self) -> LogHead:
@@ -138,8 +138,8 @@ class LogWriter:
         Raises:
           Fenced: the log belongs to a newer writer; end this process.
           Overtaken: restore to ``error.slot``, then append a new draft.
-          StoreUnavailable: it is unknown whether the record is durable. Append again, the same draft or a newer one that contains
-            its changes: if the first got through, the newer one becomes the slot after it.
+          StoreUnavailable: it is unknown whether the record is durable. Append again, the same draft or a newer one
+            that contains its changes: if the first got through, the newer one becomes the slot after it.
           InvalidValue: the draft breaks a rule of the format.
         """
         with self._lock:
@@ -221,8 +221,8 @@ class LogWriter:
 
     def _fenced(self, winner: Record) -> Fenced:
         return Fenced(
-            f"{winner.called}: writer {winner.writer.uid} with epoch {winner.writer.epoch} owns the log; this one has epoch "
-            f"{self._epoch} and ends"
+            f"{winner.called}: writer {winner.writer.uid} with epoch {winner.writer.epoch} owns the log; "
+            f"this one has epoch {self._epoch} and ends"
         )
 
     def _record(self, draft: Draft) -> Record:
@@ -272,10 +272,3 @@ def _unreadable(slots: tuple[Slot, ...]) -> int | None:
         elif slot.record.kind is Kind.KEYFRAME:
             first = None
     return first
-
-
-def records(slots: tuple[Slot, ...]) -> Iterator[Record]:
-    """Yield the readable records."""
-    for slot in slots:
-        if slot.record is not None:
-            yield slot.record

@@ -16,12 +16,14 @@ _SHORT = 16
 def put_objects(store: Store, uid: str, slot: str, data: Mapping[tuple[Part, str], bytes]) -> tuple[ObjectRef, ...]:
     """Put objects under the writer's own prefix and return their references, sorted as a manifest wants them.
 
-    A key carries part and digest, so that a second try with other bytes never overwrites what a durable manifest may already name.
+    A key carries part and digest, so that a second try with other bytes never overwrites what a durable manifest may
+    already name.
 
     Args:
       store: the model's store.
       uid: the writer's.
-      slot: ``LogId.slot_name(n)`` or ``base_slot(k)``; only for people, a manifest of a later slot may name the objects.
+      slot: ``LogId.slot_name(n)`` or ``base_slot(k)``; only for people, a manifest of a later slot may name the
+      objects.
       data: (part, name) to bytes.
     """
     refs = []

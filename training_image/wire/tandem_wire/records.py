@@ -160,11 +160,7 @@ def decode(data: bytes, called: str = "manifest") -> Record:
       Refused: the bytes are torn, altered, not canonical, or break a rule of the format.
     """
     try:
-        body = parse(data)
-        if not isinstance(body, dict) or canonical(body) != data:
-            raise InvalidValue("", "is not canonical JSON; the manifest was altered or torn")
-        _check_digest(body)
-        record = load(Record, body)
+        record = load(Record, _verified(data))
     except InvalidValue as error:
         raise Refused(called, str(error)) from error
     for place, problem in _problems(record):
@@ -189,10 +185,14 @@ def _digest(body: Mapping[str, object]) -> str:
     return hashlib.sha256(canonical({k: v for k, v in body.items() if k != "digest"})).hexdigest()
 
 
-def _check_digest(body: Mapping[str, object]) -> None:
-    said, is_ = body.get("digest"), _digest(body)
-    if said != is_:
-        raise InvalidValue("digest", f"is {is_[:8]}…, the manifest says {str(said)[:8]}…")
+def _verified(data: bytes) -> Mapping[str, object]:
+    body = parse(data)
+    if not isinstance(body, dict) or canonical(body) != data:
+        raise InvalidValue("", "is not canonical JSON; the manifest was altered or torn")
+    said, real = body.get("digest"), _digest(body)
+    if said != real:
+        raise InvalidValue("digest", f"is {real[:8]}…, the manifest says {str(said)[:8]}…")
+    return body
 
 
 def _problems(record: Record) -> Iterator[tuple[str, str]]:

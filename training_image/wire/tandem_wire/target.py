@@ -31,7 +31,7 @@ class Run(JsonValue):
 
 @dataclass(frozen=True, slots=True)
 class Promoted(JsonValue):
-    """One line of history: when a base became stable, and how (``Bootstrap``, ``Promotion``, ``Daily``, ``RollBack``, …)."""
+    """One line of history: when a base became stable, and how (``Bootstrap``, ``Promotion``, ``RollBack``, …)."""
 
     base: int
     at: datetime

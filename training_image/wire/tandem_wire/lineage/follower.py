@@ -51,8 +51,9 @@ class Follower:
     def poll(self) -> list[Step | Refusal]:
         """Return what is new, in order; one listing when there is nothing.
 
-        A keyframe makes what lies before it needless, so the result begins with the newest readable one. A slot that can't be read or
-        verified ends it, with a Refusal the first time; later polls look again, and go on once it or a later keyframe is readable.
+        A keyframe makes what lies before it needless, so the result begins with the newest readable one. A slot that
+        can't be read or verified ends it, with a Refusal the first time; later polls look again, and go on once it or
+        a later keyframe is readable.
 
         Raises:
           NotFound: the base is not durable.
@@ -115,16 +116,17 @@ class Follower:
             return None
         base, spec = self._loaded()
         try:
-            if record.kind is Kind.RETIRED:
-                raise Refused(record.called, "was retired, and no later keyframe can be read")
-            check_update(base.number, base.digest, record)
-            if record.model != base.model:
-                raise Refused(record.called, f"is of model {record.model!r}, not of {base.model!r}")
-            tensors = get_part(self._store, record, Part.SERVING)
-            check_serving(spec, record, tensors)
+            return Step(record, self._verified(record, base, spec))
         except Refused as error:
             return str(error)
-        return Step(record, tensors)
+
+    def _verified(self, record: Record, base: Record, spec: ModelSpec) -> Tensors:
+        if record.kind is Kind.RETIRED:
+            raise Refused(record.called, "was retired, and no later keyframe can be read")
+        check_update(base, record)
+        tensors = get_part(self._store, record, Part.SERVING)
+        check_serving(spec, record, tensors)
+        return tensors
 
     def _loaded(self) -> tuple[Record, ModelSpec]:
         if self._base is None:

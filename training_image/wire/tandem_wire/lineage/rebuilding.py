@@ -3,7 +3,7 @@
 from tandem_wire.errors import Refused
 from tandem_wire.layout import LogId
 from tandem_wire.lineage.follower import Follower, Step
-from tandem_wire.lineage.serving import ServingState, apply, check_update, load_base
+from tandem_wire.lineage.serving import ServingState, apply, check_lineage, load_base
 from tandem_wire.log import read_record
 from tandem_wire.objects import get_part
 from tandem_wire.records import Kind, Part, Record
@@ -21,7 +21,8 @@ def rebuild(store: Store, base: int, update: int | None = None, model: str | Non
 
     Raises:
       NotFound: base or update are not durable.
-      Refused: a record on the way can't be used (with ``update`` None the state before it is returned), or the slot is a barrier.
+      Refused: a record on the way can't be used (with ``update`` None the state before it is returned), or the slot is
+      a barrier.
     """
     state = load_base(store, base, model)
     if update is None:
@@ -44,7 +45,7 @@ def _path(store: Store, state: ServingState, update: int, model: str | None) -> 
             if slot == update:
                 raise Refused(record.called, "is a barrier, no version was ever served under its number")
             continue
-        check_update(state.version.base, state.digest, record)
+        check_lineage(state.version.base, state.digest, record)
         path.append(record)
         if record.kind is Kind.KEYFRAME:
             break

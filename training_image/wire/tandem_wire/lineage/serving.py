@@ -10,7 +10,6 @@ import numpy.typing as npt
 from tandem_wire.bases import MODEL, read_base
 from tandem_wire.errors import InvalidValue, Refused
 from tandem_wire.lineage.rows import NO_KEYS, Keys, Rows, check_keys, merge
-from tandem_wire.log import read_record
 from tandem_wire.model import Group, ModelSpec, TableSpec
 from tandem_wire.objects import get_named, get_part
 from tandem_wire.records import Kind, Part, Record
@@ -21,7 +20,7 @@ from tandem_wire.version import Version
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServingState:
-    """One version: all tables and weights, read-only; ``digest`` is that of the base's manifest, which every update names."""
+    """One version: all tables and weights, read-only; ``digest`` is the base manifest's, which every update names."""
 
     model: ModelSpec
     tables: Mapping[str, Rows]
@@ -71,20 +70,7 @@ def check_serving(spec: ModelSpec, record: Record, tensors: Tensors) -> None:
       Refused: naming record and tensor.
     """
     try:
-        left = set(tensors)
-        for table in spec.tables:
-            left -= _check_table(table, record.kind, tensors)
-        for weight in spec.weights:
-            name = f"weights/{weight.name}"
-            if name not in left:
-                raise InvalidValue(name, "is missing; every record carries all weights")
-            if tensors[name].shape != weight.shape or tensors[name].dtype != np.float32:
-                raise InvalidValue(
-                    name, f"is {tensors[name].shape} {tensors[name].dtype}, the model says {weight.shape} float32"
-                )
-            left.discard(name)
-        if left:
-            raise InvalidValue(min(left), "is not in the model, or not in this kind of record")
+        _check(spec, record.kind, tensors)
     except InvalidValue as error:
         raise Refused(record.called, str(error)) from error
 
@@ -102,7 +88,7 @@ def apply(state: ServingState, record: Record, tensors: Tensors) -> ServingState
     Raises:
       Refused: another base, not after ``state``, or tensors that don't fit the model.
     """
-    check_update(state.version.base, state.digest, record)
+    check_lineage(state.version.base, state.digest, record)
     if record.slot <= state.version.update:
         raise Refused(record.called, f"comes again or too late, the state is {state.version} already")
     check_serving(state.model, record, tensors)
@@ -123,19 +109,46 @@ def apply(state: ServingState, record: Record, tensors: Tensors) -> ServingState
     )
 
 
-def check_update(base: int, digest: str, record: Record) -> None:
+def check_update(base: Record, record: Record) -> None:
     """Refuse a record that was not cut from this base.
 
     Raises:
-      Refused: another lineage's, another base's, or no update at all.
+      Refused: another model's, another lineage's, another base's, or no update at all.
+    """
+    check_lineage(base.number, base.digest, record)
+    if record.model != base.model:
+        raise Refused(record.called, f"is of model {record.model!r}, not of {base.model!r}")
+
+
+def check_lineage(base: int, digest: str, record: Record) -> None:
+    """Refuse a record of another lineage, or one that names another base's digest.
+
+    Raises:
+      Refused: naming both digests.
     """
     if record.kind not in (Kind.UPDATE, Kind.KEYFRAME) or record.number != base:
         raise Refused(record.called, f"is no update of base {base}")
     if record.base != digest:
+        said = str(record.base)[:8]
         raise Refused(
-            record.called,
-            f"was cut from another base: it names {str(record.base)[:8]}…, checkpoints/{base} is {digest[:8]}…",
+            record.called, f"was cut from another base: it names {said}…, checkpoints/{base} is {digest[:8]}…"
         )
+
+
+def _check(spec: ModelSpec, kind: Kind, tensors: Tensors) -> None:
+    left = set(tensors)
+    for table in spec.tables:
+        left -= _check_table(table, kind, tensors)
+    for weight in spec.weights:
+        name = f"weights/{weight.name}"
+        if name not in left:
+            raise InvalidValue(name, "is missing; every record carries all weights")
+        found = tensors[name]
+        if found.shape != weight.shape or found.dtype != np.float32:
+            raise InvalidValue(name, f"is {found.shape} {found.dtype}, the model says {weight.shape} float32")
+        left.discard(name)
+    if left:
+        raise InvalidValue(min(left), "is not in the model, or not in this kind of record")
 
 
 def _check_table(table: TableSpec, kind: Kind, tensors: Tensors) -> set[str]:

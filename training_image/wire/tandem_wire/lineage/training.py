@@ -1,4 +1,4 @@
-"""What a trainer goes on from: a base, the newest keyframe of its log and the updates after it, with their stream positions (I3)."""
+"""What a trainer goes on from: a base, its log's newest keyframe, the updates after it, and stream positions (I3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,8 +36,9 @@ class TrainedTable:
 class TrainingState:
     """Everything to go on from, exactly as the last readable record left it.
 
-    ``slots`` is keyed ``{weight}/{slot}``. ``slot`` is the last slot of the log that counts (0: the base alone), barriers included.
-    ``voids`` is the first slot after it that can't be used: if not None, the next record must be a keyframe that voids it.
+    ``slots`` is keyed ``{weight}/{slot}``. ``slot`` is the last slot of the log that counts (0: the base alone),
+    barriers included. ``voids`` is the first slot after it that can't be used: if not None, the next record must be a
+    keyframe that voids it.
     """
 
     base: Record
@@ -55,7 +56,8 @@ class TrainingState:
 def restore_training(store: Store, base: int, log: LogId | None = None, model: str | None = None) -> TrainingState:
     """Compose the training parts of a base and of its log.
 
-    Every object of the records in use is verified, the serving parts too: a record that pods can't read is voided by the next keyframe.
+    Every object of the records in use is verified, the serving parts too: a record that pods can't read is voided by
+    the next keyframe.
 
     Args:
       store: the model's store.
@@ -117,7 +119,7 @@ def _after(store: Store, state: TrainingState, record: Record) -> TrainingState:
     if record.kind is Kind.RETIRED:
         raise Refused(record.called, "was retired, and no later keyframe can be read")
     if record.log is LogName.UPDATES:
-        check_update(state.base.number, state.base.digest, record)
+        check_update(state.base, record)
     verify_objects(store, record)
     return _composed(state, record, get_part(store, record, Part.TRAINING))
 

@@ -1,7 +1,8 @@
 """A store in a directory, for tests, demos and single machines; several processes may share it.
 
-An object is a file. A put writes a temporary file, syncs it, and links or renames it to its place, so that a reader sees all of an
-object or nothing. Puts that replace or compare hold a file lock; creating needs none, since a link is exclusive by itself.
+An object is a file. A put writes a temporary file, syncs it, and links or renames it to its place, so that a reader
+sees all of an object or nothing. Puts that replace or compare hold a file lock; creating needs none, since a link is
+exclusive by itself.
 """
 
 import fcntl

@@ -10,7 +10,9 @@ from tandem_wire.store.s3 import S3Store, Timeouts
 
 
 def open_store(config: StoreConfig, timeouts: Timeouts | None = None) -> Store:
-    """Open the store that ``config.url`` names; nothing is read yet, except that a local directory must exist or be creatable.
+    """Open the store that ``config.url`` names.
+
+    Nothing is read yet; a local directory is made if it is not there.
 
     Raises:
       NoSuchBucket: the local directory can't be made.

@@ -32,8 +32,8 @@ class Entry:
 class Store(Protocol):
     """An object store with conditional puts and listings that see every finished put.
 
-    Every method may raise StoreUnavailable, StoreDenied or NoSuchBucket. After StoreUnavailable a put may or may not have happened.
-    All methods may be called from any thread.
+    Every method may raise StoreUnavailable, StoreDenied or NoSuchBucket. After StoreUnavailable a put may or may not
+    have happened. All methods may be called from any thread.
     """
 
     @property
@@ -68,7 +68,7 @@ class Store(Protocol):
         ...
 
     def list(self, prefix: str, after: str = "") -> Iterator[Entry]:
-        """List the objects whose keys begin with ``prefix`` and are greater than ``after``, ascending by the bytes of their keys."""
+        """List the objects whose keys begin with ``prefix`` and are above ``after``, in the order of their bytes."""
         ...
 
     def delete(self, key: str) -> None:

@@ -1,7 +1,7 @@
 """A store in an S3 bucket, or in anything that speaks S3 with conditional puts (SeaweedFS, MinIO, GCS, …).
 
-Reads, listings and plain puts are tried a few times; conditional puts once, since after a lost reply only the caller can tell its
-own success from another's (it reads what stands there).
+Reads, listings and plain puts are tried a few times; conditional puts once, since after a lost reply only the caller
+can tell its own success from another's (it reads what stands there).
 """
 
 import functools
@@ -38,6 +38,7 @@ _NO_KEY = {"NoSuchKey", "404", "NotFound"}
 _CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "OperationAborted"}
 _UNCHANGED = {"304", "NotModified"}
 _PRECONDITION_FAILED = 412
+_DENIED_STATUS = (401, 403)
 _WORLD = (
     botocore.exceptions.HTTPClientError,  # connections and timeouts, also while a body is read
     botocore.exceptions.IncompleteReadError,
@@ -194,8 +195,8 @@ class S3Store:
             raise self._translated(key, error) from error
         except (botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError) as error:
             raise StoreDenied(
-                f"{self.location}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (spec.store.s3.credentialsSecret), "
-                "or give the pod a cloud identity"
+                f"{self.location}: no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY "
+                "(spec.store.s3.credentialsSecret), or give the pod a cloud identity"
             ) from error
         except botocore.exceptions.BotoCoreError as error:
             raise StoreUnavailable(f"{self.location}: {error}") from error
@@ -210,18 +211,17 @@ class S3Store:
 
     def _translated(self, key: str, error: botocore.exceptions.ClientError) -> WireError:
         code, status = _code(error), error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        bucket = f"bucket {self._bucket!r} at {self._client.meta.endpoint_url}"
         if code in _NO_BUCKET or (not key and code in _NO_KEY):
-            return NoSuchBucket(
-                f"bucket {self._bucket!r} does not exist at {self._client.meta.endpoint_url}: create it, or correct spec.store.s3"
-            )
+            return NoSuchBucket(f"{bucket} does not exist: create it, or correct spec.store.s3")
         if code in _NO_KEY:
             return NotFound(key)
         if code in _CONFLICT or status == _PRECONDITION_FAILED:
             return Conflict(key)
-        if code in _DENIED or status in (401, 403):
+        if code in _DENIED or status in _DENIED_STATUS:
             return StoreDenied(
-                f"bucket {self._bucket!r} at {self._client.meta.endpoint_url} denies access to {key or 'it'} ({code}): check the keys in "
-                "the credentials secret, and that they may get, put, list and delete in this bucket"
+                f"{bucket} denies access to {key or 'it'} ({code}): check the keys in the credentials secret, "
+                "and that they may get, put, list and delete there"
             )
         return StoreUnavailable(f"{self.location}/{key}: {code}: {error.response.get('Error', {}).get('Message', '')}")
 
