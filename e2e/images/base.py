@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from e2e.cluster import cache, shell
+from e2e.cluster import cache, debian, shell
 
 SUITE = "bookworm"
 LIMIT_S = 900
@@ -46,7 +46,7 @@ EMPTIED = (
 
 def root_file_system() -> Path:
     """Return the archive of the base's root file system, made by debootstrap if the cache lacks it (about a minute)."""
-    place = cache.root() / "base" / f"{SUITE}-{cache.key_of([Path(__file__)])}"
+    place = cache.root() / "base" / f"{SUITE}-{cache.key_of([], *PACKAGES, SLIM, APT, *EMPTIED)}"
     return cache.obtain(place, _make) / "rootfs.tar"
 
 
@@ -57,6 +57,9 @@ def _make(folder: Path) -> None:
     tree.mkdir()
     shell.run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, tree], timeout=LIMIT_S)
     slim(tree)
+    for words in (["update"], ["dist-upgrade", "--yes"], ["clean"]):
+        shell.run(["chroot", tree, "apt-get", "-qq", *words], env=debian.QUIET, timeout=LIMIT_S)
+    empty(tree)
     archive = [
         "tar",
         "--create",
@@ -71,11 +74,15 @@ def _make(folder: Path) -> None:
 
 
 def slim(tree: Path) -> None:
-    """Remove from a bootstrapped tree what a container never reads, keep later packages from bringing it, add security updates."""
+    """Keep later packages from bringing what a container never reads, and add the suites of security updates."""
     tree.joinpath("etc/dpkg/dpkg.cfg.d/container-slim").write_text(SLIM)
     tree.joinpath("etc/apt/apt.conf.d/container-slim").write_text(APT)
     sources = tree / "etc/apt/sources.list"
     sources.write_text(with_updates(sources.read_text()))
+
+
+def empty(tree: Path) -> None:
+    """Remove what is the machine's or can be fetched again, and what came before the rules of ``slim``."""
     tree.joinpath("etc/resolv.conf").write_text("")
     tree.joinpath("etc/hostname").write_text("localhost\n")
     tree.joinpath("etc/machine-id").write_text("")
