@@ -86,7 +86,6 @@ from tandem_operator.api.status import (
     Status,
     StreamStatus,
 )
-from tandem_operator.api.support import unsupported
 from tandem_operator.api.training import (
     Admission,
     AdmissionRule,
@@ -193,5 +192,4 @@ __all__ = [
     "format_time",
     "next_mode_change",
     "parse_duration",
-    "unsupported",
 ]

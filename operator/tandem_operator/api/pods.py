@@ -15,12 +15,33 @@ Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
 class Resources(Value):
     """Compute resources of one container, as in any pod."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || "
+                "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+                "a request must not be more than its limit: raise the limit or lower the request",
+            )
+        )
+    )
+
     requests: Quantities = Field(default={}, description='What the scheduler reserves, as {cpu: "1", memory: 2Gi}.')
     limits: Quantities = Field(default={}, description="What the container may use at most, as {memory: 4Gi}.")
 
 
 class Toleration(Value):
     """A taint of nodes that these pods put up with."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("self.operator == 'Exists' || has(self.key)", "give key, or operator Exists for every taint"),
+            ("self.operator == 'Equal' || !has(self.value)", "operator Exists takes any value: remove value"),
+            (
+                "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+                "tolerationSeconds needs effect NoExecute",
+            ),
+        )
+    )
 
     key: str | None = Field(
         default=None, max_length=317, description="The taint's key; without one, with operator Exists, every taint."
@@ -78,6 +99,10 @@ class EnvVar(Value):
                 "!self.name.startsWith('TANDEM_') && self.name != 'POD_NAME'",
                 "names that begin with TANDEM_, and POD_NAME, are Tandem's own: choose another name",
             ),
+            (
+                "!(self.name in ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'])",
+                "keys of the store come from spec.store.s3.credentialsSecret: name the Secret there",
+            ),
         )
     )
 
@@ -109,5 +134,7 @@ class PodTemplate(Value):
         default=(), description="Secrets for pulling the images."
     )
     env: Annotated[tuple[EnvVar, ...], Field(max_length=64)] = Field(
-        default=(), description="Environment variables of the container, beside Tandem's own."
+        default=(),
+        description="Environment variables of the container, beside Tandem's own.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
