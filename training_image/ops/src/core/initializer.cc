@@ -19,8 +19,7 @@ double ExpMinus(double t) {
   return sum;
 }
 
-// A standard normal conditioned on |x| <= 2: uniform candidates, kept with
-// their relative density.
+// A standard normal conditioned on |x| <= 2: uniform candidates, kept with their relative density.
 double TruncatedNormal(KeyedStream& stream) {
   for (;;) {
     const double x = 4 * stream.NextUnit() - 2;
@@ -30,8 +29,7 @@ double TruncatedNormal(KeyedStream& stream) {
 
 }  // namespace
 
-void InitRow(const Initializer& init, uint64_t seed, int64_t key, int dim,
-             float* row) {
+void InitRow(const Initializer& init, uint64_t seed, int64_t key, int dim, float* row) {
   KeyedStream stream(seed, key);
   for (int i = 0; i < dim; ++i) {
     switch (init.kind) {

@@ -21,8 +21,7 @@ void Sgd(int dim, float lr, const float* __restrict g, float* __restrict x) {
 }
 
 // a <- a + g^2;  x <- x - lr * g / (sqrt(a) + epsilon)
-void Adagrad(const Optimizer& optimizer, int dim, float lr,
-             const float* __restrict g, float* __restrict x,
+void Adagrad(const Optimizer& optimizer, int dim, float lr, const float* __restrict g, float* __restrict x,
              float* __restrict a) {
   const auto epsilon = static_cast<float>(optimizer.epsilon);
   for (int i = 0; i < dim; ++i) {
@@ -33,11 +32,9 @@ void Adagrad(const Optimizer& optimizer, int dim, float lr,
 
 // m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2
 // x <- x - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)
-void Adam(const Optimizer& optimizer, int dim, float lr, int64_t t,
-          const float* __restrict g, float* __restrict x, float* __restrict m,
-          float* __restrict v) {
-  const auto b1 = static_cast<float>(optimizer.beta1),
-             b2 = static_cast<float>(optimizer.beta2);
+void Adam(const Optimizer& optimizer, int dim, float lr, int64_t t, const float* __restrict g, float* __restrict x,
+          float* __restrict m, float* __restrict v) {
+  const auto b1 = static_cast<float>(optimizer.beta1), b2 = static_cast<float>(optimizer.beta2);
   const auto c1 = static_cast<float>(1 - optimizer.beta1);
   const auto c2 = static_cast<float>(1 - optimizer.beta2);
   const auto correct1 = static_cast<float>(1 / (1 - Power(optimizer.beta1, t)));
@@ -66,21 +63,19 @@ int Optimizer::slots() const {
 
 void InitSlots(const Optimizer& optimizer, int dim, float* slots) {
   const bool adagrad = optimizer.kind == OptimizerKind::kAdagrad;
-  const auto start =
-      static_cast<float>(adagrad ? optimizer.initial_accumulator : 0);
+  const auto start = static_cast<float>(adagrad ? optimizer.initial_accumulator : 0);
   std::fill(slots, slots + optimizer.slots() * dim, start);
 }
 
-void TakeStep(const Optimizer& optimizer, int dim, float learning_rate,
-              int64_t t, const float* grad, float* row, float* slots) {
+void TakeStep(const Optimizer& optimizer, int dim, float learning_rate, int64_t t, const float* grad, float* row,
+              float* slots) {
   switch (optimizer.kind) {
     case OptimizerKind::kSgd:
       return Sgd(dim, learning_rate, grad, row);
     case OptimizerKind::kAdagrad:
       return Adagrad(optimizer, dim, learning_rate, grad, row, slots);
     case OptimizerKind::kAdam:
-      return Adam(optimizer, dim, learning_rate, t, grad, row, slots,
-                  slots + dim);
+      return Adam(optimizer, dim, learning_rate, t, grad, row, slots, slots + dim);
   }
 }
 

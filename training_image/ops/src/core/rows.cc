@@ -8,14 +8,12 @@ namespace tandem {
 namespace {
 
 bool AllFinite(const float* values, size_t size) {
-  return std::all_of(values, values + size,
-                     [](float v) { return std::isfinite(v); });
+  return std::all_of(values, values + size, [](float v) { return std::isfinite(v); });
 }
 
-Status RefusedRow(const char* argument, size_t row, int64_t key,
-                  const char* why) {
-  return Status::Refused(std::string(argument) + "[" + std::to_string(row) +
-                         "] (key " + std::to_string(key) + ") " + why);
+Status RefusedRow(const char* argument, size_t row, int64_t key, const char* why) {
+  return Status::Refused(std::string(argument) + "[" + std::to_string(row) + "] (key " + std::to_string(key) + ") " +
+                         why);
 }
 
 }  // namespace
@@ -23,33 +21,26 @@ Status RefusedRow(const char* argument, size_t row, int64_t key,
 Status CheckKeysAscend(const char* argument, const int64_t* keys, size_t size) {
   for (size_t i = 1; i < size; ++i) {
     if (keys[i - 1] >= keys[i]) {
-      return RefusedRow(argument, i, keys[i],
-                        "does not ascend: keys must be sorted and unique");
+      return RefusedRow(argument, i, keys[i], "does not ascend: keys must be sorted and unique");
     }
   }
   return Status();
 }
 
 Status CheckRows(const RowsView& rows, int dim, const Optimizer& optimizer) {
-  if (Status status = CheckKeysAscend("keys", rows.keys, rows.size);
-      !status.ok())
-    return status;
+  if (Status status = CheckKeysAscend("keys", rows.keys, rows.size); !status.ok()) return status;
   const size_t width = static_cast<size_t>(optimizer.slots()) * dim;
   for (size_t i = 0; i < rows.size; ++i) {
     const float* slots = rows.slots + i * width;
     if (!AllFinite(rows.values + i * dim, dim)) {
       return RefusedRow("rows", i, rows.keys[i], "is not finite");
     }
-    if (!AllFinite(slots, width))
-      return RefusedRow("slots", i, rows.keys[i], "is not finite");
+    if (!AllFinite(slots, width)) return RefusedRow("slots", i, rows.keys[i], "is not finite");
     if (!SlotsArePossible(optimizer, dim, slots)) {
-      return RefusedRow("slots", i, rows.keys[i],
-                        "has a negative sum of squares");
+      return RefusedRow("slots", i, rows.keys[i], "has a negative sum of squares");
     }
-    if (rows.steps[i] < 0)
-      return RefusedRow("steps", i, rows.keys[i], "is negative");
-    if (rows.seen[i] < 0)
-      return RefusedRow("seen", i, rows.keys[i], "is negative");
+    if (rows.steps[i] < 0) return RefusedRow("steps", i, rows.keys[i], "is negative");
+    if (rows.seen[i] < 0) return RefusedRow("seen", i, rows.keys[i], "is negative");
   }
   return Status();
 }

@@ -1,14 +1,11 @@
 // Rows outside their table: what snapshots, deltas and restores carry.
 //
-// Memory:  columns, one entry per row, rows sorted by key: keys, values (n x
-// dim), slots (n x slots*dim, the
-//          optimizer's slots one after another), steps (the row's own t), seen
-//          (greatest event time of a training lookup, 0 if none was told). Rows
-//          owns its columns; RowsView points into memory of the caller.
+// Memory:  columns, one entry per row, sorted by key: keys, values (n x dim), slots (n x slots*dim, one slot after
+//          another), steps (the row's own t), seen (greatest event time of a training lookup, 0 if none was told).
+//          Rows owns its columns; RowsView points into memory of the caller.
 // Threads: values; no shared state.
 //
-// Row numbers and generations are not carried: they belong to one table in one
-// process.
+// Row numbers and generations are not carried: they belong to one table in one process.
 #pragma once
 
 #include <cstddef>
@@ -43,8 +40,7 @@ struct Delta {
   std::vector<int64_t> removed;  // sorted; no key is both here and in rows
 };
 
-// Refuses keys that do not strictly ascend; `argument` names them in the
-// sentence.
+// Refuses keys that do not strictly ascend; `argument` names them in the sentence.
 Status CheckKeysAscend(const char* argument, const int64_t* keys, size_t size);
 
 // Refuses rows that no table with this dim and optimizer can have held.

@@ -3,11 +3,9 @@
 // Memory:  one std::string; empty means success.
 // Threads: a value; no shared state.
 //
-// The core throws nothing of its own and aborts nowhere. A refusal is a
-// sentence that names the argument and, where it can, the position in it; the
-// caller puts the table's name in front. Running out of memory stays
-// std::bad_alloc, and every function leaves its table as it was when that
-// happens, because each makes room before it changes anything.
+// The core throws nothing of its own and aborts nowhere. A refusal is a sentence that names the argument and, where it
+// can, the position in it; the caller puts the table's name in front. Running out of memory stays std::bad_alloc; each
+// function makes room before it changes a row, so the table behind it is whole, with some rows born or none.
 #pragma once
 
 #include <string>

@@ -6,35 +6,30 @@
 #include <numeric>
 #include <string>
 
+#include "core/float_mode.h"
+
 namespace tandem {
 namespace {
 
-// A different first generation for every table of the process, spread over the
-// 32 bits: an odd factor is a bijection.
+// A different first generation for every table of the process, spread over the 32 bits: an odd factor is a bijection.
 uint32_t NextFirstGeneration() {
   static std::atomic<uint32_t> tables{0};
   return ++tables * 0x9E3779B1u;
 }
 
-uint32_t RowOf(int64_t handle) {
-  return static_cast<uint32_t>(handle & 0xFFFFFFFF);
-}
-uint32_t GenerationOf(int64_t handle) {
-  return static_cast<uint32_t>(static_cast<uint64_t>(handle) >> 32);
-}
+uint32_t RowOf(int64_t handle) { return static_cast<uint32_t>(handle & 0xFFFFFFFF); }
+uint32_t GenerationOf(int64_t handle) { return static_cast<uint32_t>(static_cast<uint64_t>(handle) >> 32); }
 
 // Like reserve, but doubling, so that many small steps stay linear.
 template <typename T>
 void MakeRoom(std::vector<T>& vector, size_t size) {
-  if (vector.capacity() < size)
-    vector.reserve(std::max(size, 2 * vector.capacity()));
+  if (vector.capacity() < size) vector.reserve(std::max(size, 2 * vector.capacity()));
 }
 
 Status CheckGradients(const float* grads, size_t size, int dim) {
   for (size_t i = 0; i < size * dim; ++i) {
     if (!std::isfinite(grads[i])) {
-      return Status::Refused("grads[" + std::to_string(i / dim) +
-                             "] is not finite");
+      return Status::Refused("grads[" + std::to_string(i / dim) + "] is not finite");
     }
   }
   return Status();
@@ -44,17 +39,14 @@ Status CheckGradients(const float* grads, size_t size, int dim) {
 
 Table::Table(const TableOptions& options)
     : options_(options),
-      stride_(static_cast<size_t>(options.dim) *
-              (1 + options.optimizer.slots())),
+      stride_(static_cast<size_t>(options.dim) * (1 + options.optimizer.slots())),
       first_generation_(NextFirstGeneration()) {}
 
 int64_t Table::HandleOf(uint32_t row) const {
-  return static_cast<int64_t>(
-      (static_cast<uint64_t>(meta_[row].generation) << 32) | row);
+  return static_cast<int64_t>((static_cast<uint64_t>(meta_[row].generation) << 32) | row);
 }
 
-// Makes sure that `rows` places exist in all, and that each can be entered,
-// freed and found without new memory.
+// Makes sure that `rows` places exist in all, and that each can be entered, freed and found without new memory.
 void Table::ReserveRows(size_t rows) {
   index_.Reserve(rows);
   while (meta_.size() < rows) {
@@ -99,8 +91,8 @@ void Table::Free(uint32_t row) {
   free_.push_back(row);
 }
 
-void Table::Lookup(const int64_t* ids, size_t size, int64_t event_time,
-                   float* values, int64_t* handles) {
+void Table::Lookup(const int64_t* ids, size_t size, int64_t event_time, float* values, int64_t* handles) {
+  const IeeeScope ieee;
   const std::lock_guard<std::mutex> lock(mutex_);
   for (size_t i = 0; i < size; ++i) {
     uint32_t row = index_.Find(ids[i]);
@@ -132,42 +124,35 @@ Status Table::CheckHandles(const int64_t* handles, size_t size) const {
   for (size_t i = 0; i < size; ++i) {
     if (handles[i] == kNoHandle) continue;
     const uint32_t row = RowOf(handles[i]);
-    if (row < meta_.size() && meta_[row].live &&
-        meta_[row].generation == GenerationOf(handles[i])) {
+    if (row < meta_.size() && meta_[row].live && meta_[row].generation == GenerationOf(handles[i])) {
       continue;
     }
-    return Status::Refused(
-        "handles[" + std::to_string(i) + "] = " + std::to_string(handles[i]) +
-        " is no row of this table: its id was removed or the table restored "
-        "since "
-        "the lookup, or it comes from another table. Look the ids up again");
+    return Status::Refused("handles[" + std::to_string(i) + "] (row " + std::to_string(row) + ", generation " +
+                           std::to_string(GenerationOf(handles[i])) +
+                           ") is no row of this table: its id was removed or the table restored since "
+                           "the lookup, or it comes from another table. Look the ids up again");
   }
   return Status();
 }
 
-Status Table::Apply(const int64_t* handles, size_t size, const float* grads,
-                    float learning_rate) {
-  if (!std::isfinite(learning_rate))
-    return Status::Refused("learning_rate is not finite");
+Status Table::Apply(const int64_t* handles, size_t size, const float* grads, float learning_rate) {
+  if (!std::isfinite(learning_rate)) return Status::Refused("learning_rate is not finite");
   const size_t dim = static_cast<size_t>(options_.dim);
-  if (Status status = CheckGradients(grads, size, options_.dim); !status.ok())
-    return status;
-  // Positions by row, and by position within a row: a stable order fixes the
-  // order of each sum.
+  if (Status status = CheckGradients(grads, size, options_.dim); !status.ok()) return status;
+  // Positions by row, and by position within a row: a stable order fixes the order of each sum.
   std::vector<size_t> order(size);
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [handles](size_t a, size_t b) {
-    return RowOf(handles[a]) < RowOf(handles[b]);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [handles](size_t a, size_t b) { return RowOf(handles[a]) < RowOf(handles[b]); });
   std::vector<float> sum(dim);
 
+  const IeeeScope ieee;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (Status status = CheckHandles(handles, size); !status.ok()) return status;
   for (size_t first = 0, last; first < size; first = last) {
     const int64_t handle = handles[order[first]];
     std::copy_n(grads + order[first] * dim, dim, sum.begin());
-    for (last = first + 1; last < size && handles[order[last]] == handle;
-         ++last) {
+    for (last = first + 1; last < size && handles[order[last]] == handle; ++last) {
       const float* grad = grads + order[last] * dim;
       for (size_t z = 0; z < dim; ++z) sum[z] += grad[z];
     }
@@ -175,8 +160,7 @@ Status Table::Apply(const int64_t* handles, size_t size, const float* grads,
     const uint32_t row = RowOf(handle);
     RowMeta& meta = meta_[row];
     meta.changed = epoch_;
-    TakeStep(options_.optimizer, options_.dim, learning_rate, ++meta.steps,
-             sum.data(), Values(row), Slots(row));
+    TakeStep(options_.optimizer, options_.dim, learning_rate, ++meta.steps, sum.data(), Values(row), Slots(row));
   }
   return Status();
 }
@@ -215,9 +199,7 @@ std::vector<uint32_t> Table::LiveByKey() const {
   for (size_t row = 0; row < meta_.size(); ++row) {
     if (meta_[row].live) rows.push_back(static_cast<uint32_t>(row));
   }
-  std::sort(rows.begin(), rows.end(), [this](uint32_t a, uint32_t b) {
-    return meta_[a].key < meta_[b].key;
-  });
+  std::sort(rows.begin(), rows.end(), [this](uint32_t a, uint32_t b) { return meta_[a].key < meta_[b].key; });
   return rows;
 }
 
@@ -245,8 +227,7 @@ Rows Table::Snapshot() const {
   return Copy(LiveByKey());
 }
 
-// Writes row `at` of `rows` to its key's place; room for a new one must have
-// been reserved.
+// Writes row `at` of `rows` to its key's place; room for a new one must have been reserved.
 void Table::Write(const RowsView& rows, size_t at, int64_t changed) {
   const size_t dim = static_cast<size_t>(options_.dim);
   uint32_t row = index_.Find(rows.keys[at]);
@@ -260,9 +241,7 @@ void Table::Write(const RowsView& rows, size_t at, int64_t changed) {
 }
 
 Status Table::Restore(const RowsView& rows) {
-  if (Status status = CheckRows(rows, options_.dim, options_.optimizer);
-      !status.ok())
-    return status;
+  if (Status status = CheckRows(rows, options_.dim, options_.optimizer); !status.ok()) return status;
   const std::lock_guard<std::mutex> lock(mutex_);
   ReserveRows(rows.size);
   for (size_t row = meta_.size(); row > 0; --row) {
@@ -273,18 +252,12 @@ Status Table::Restore(const RowsView& rows) {
   return Status();
 }
 
-Status Table::LoadRows(const RowsView& rows, const int64_t* removed,
-                       size_t removed_size, bool mark_dirty) {
-  if (Status status = CheckRows(rows, options_.dim, options_.optimizer);
-      !status.ok())
-    return status;
-  if (Status status = CheckKeysAscend("removed", removed, removed_size);
-      !status.ok())
-    return status;
+Status Table::LoadRows(const RowsView& rows, const int64_t* removed, size_t removed_size, bool mark_dirty) {
+  if (Status status = CheckRows(rows, options_.dim, options_.optimizer); !status.ok()) return status;
+  if (Status status = CheckKeysAscend("removed", removed, removed_size); !status.ok()) return status;
   for (size_t i = 0; i < removed_size; ++i) {
     if (std::binary_search(rows.keys, rows.keys + rows.size, removed[i])) {
-      return Status::Refused("removed[" + std::to_string(i) + "] (key " +
-                             std::to_string(removed[i]) +
+      return Status::Refused("removed[" + std::to_string(i) + "] (key " + std::to_string(removed[i]) +
                              ") is among keys too");
     }
   }
@@ -299,17 +272,14 @@ Status Table::LoadRows(const RowsView& rows, const int64_t* removed,
     }
     if (row != kNoRow) Free(row);
   }
-  for (size_t i = 0; i < rows.size; ++i)
-    Write(rows, i, mark_dirty ? epoch_ : 0);
+  for (size_t i = 0; i < rows.size; ++i) Write(rows, i, mark_dirty ? epoch_ : 0);
   return Status();
 }
 
 Delta Table::BeginDelta() {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<uint32_t> rows = LiveByKey();
-  rows.erase(std::remove_if(
-                 rows.begin(), rows.end(),
-                 [this](uint32_t row) { return meta_[row].changed <= acked_; }),
+  rows.erase(std::remove_if(rows.begin(), rows.end(), [this](uint32_t row) { return meta_[row].changed <= acked_; }),
              rows.end());
   Delta delta;
   delta.rows = Copy(rows);
@@ -322,9 +292,8 @@ Delta Table::BeginDelta() {
 Status Table::Ack(int64_t epoch) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (epoch < 1 || epoch >= epoch_) {
-    return Status::Refused(
-        "epoch " + std::to_string(epoch) +
-        " was not begun: acknowledge the epoch that begin_delta returned");
+    return Status::Refused("epoch " + std::to_string(epoch) +
+                           " was not begun: acknowledge the epoch that begin_delta returned");
   }
   acked_ = std::max(acked_, epoch);
   for (auto it = tombstones_.begin(); it != tombstones_.end();) {

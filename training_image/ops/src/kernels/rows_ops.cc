@@ -14,8 +14,7 @@ namespace tf = tensorflow;
 using tf::shape_inference::InferenceContext;
 using tf::shape_inference::ShapeHandle;
 
-// rows: ids' shape with dim behind it; handles, where there are any: ids'
-// shape.
+// rows: ids' shape with dim behind it; handles, where there are any: ids' shape.
 absl::Status RowsShape(InferenceContext* c) {
   int dim;
   ShapeHandle rows;
@@ -54,18 +53,13 @@ REGISTER_OP("TandemApply")
     .SetIsStateful()
     .SetShapeFn(tf::shape_inference::NoOutputs);
 
-absl::Status CheckScalar(const TableResource& table, const char* argument,
-                         const tf::Tensor& tensor) {
+absl::Status CheckScalar(const TableResource& table, const char* argument, const tf::Tensor& tensor) {
   if (tensor.dims() == 0) return absl::OkStatus();
-  return table.Refusal(std::string(argument) +
-                       " must be a scalar, its shape is " +
-                       tensor.shape().DebugString());
+  return table.Refusal(std::string(argument) + " must be a scalar, its shape is " + tensor.shape().DebugString());
 }
 
-// Allocates `rows` for the ids of input 1, after the attribute was held against
-// the table.
-absl::Status AllocateRows(tf::OpKernelContext* c, TableResource& table, int dim,
-                          tf::Tensor** rows) {
+// Allocates `rows` for the ids of input 1, after the attribute was held against the table.
+absl::Status AllocateRows(tf::OpKernelContext* c, TableResource& table, int dim, tf::Tensor** rows) {
   if (dim != table.table().options().dim) {
     return table.Refusal("dim is " + std::to_string(dim) + ", the table's is " +
                          std::to_string(table.table().options().dim));
@@ -77,9 +71,7 @@ absl::Status AllocateRows(tf::OpKernelContext* c, TableResource& table, int dim,
 
 class LookupOp : public tf::OpKernel {
  public:
-  explicit LookupOp(tf::OpKernelConstruction* c) : OpKernel(c) {
-    OP_REQUIRES_OK(c, c->GetAttr("dim", &dim_));
-  }
+  explicit LookupOp(tf::OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("dim", &dim_)); }
 
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
@@ -89,10 +81,8 @@ class LookupOp : public tf::OpKernel {
     OP_REQUIRES_OK(c, AllocateRows(c, *table, dim_, &rows));
     OP_REQUIRES_OK(c, c->allocate_output(1, c->input(1).shape(), &handles));
     std::vector<int64_t> storage;
-    table->table().Lookup(
-        KeysOf(c->input(1), &storage), c->input(1).NumElements(),
-        c->input(2).scalar<int64_t>()(), rows->flat<float>().data(),
-        handles->flat<int64_t>().data());
+    table->table().Lookup(KeysOf(c->input(1), &storage), c->input(1).NumElements(), c->input(2).scalar<int64_t>()(),
+                          rows->flat<float>().data(), handles->flat<int64_t>().data());
   }
 
  private:
@@ -101,9 +91,7 @@ class LookupOp : public tf::OpKernel {
 
 class PeekOp : public tf::OpKernel {
  public:
-  explicit PeekOp(tf::OpKernelConstruction* c) : OpKernel(c) {
-    OP_REQUIRES_OK(c, c->GetAttr("dim", &dim_));
-  }
+  explicit PeekOp(tf::OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("dim", &dim_)); }
 
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
@@ -111,8 +99,7 @@ class PeekOp : public tf::OpKernel {
     tf::Tensor* rows = nullptr;
     OP_REQUIRES_OK(c, AllocateRows(c, *table, dim_, &rows));
     std::vector<int64_t> storage;
-    table->table().Peek(KeysOf(c->input(1), &storage),
-                        c->input(1).NumElements(), rows->flat<float>().data());
+    table->table().Peek(KeysOf(c->input(1), &storage), c->input(1).NumElements(), rows->flat<float>().data());
   }
 
  private:
@@ -126,20 +113,16 @@ class ApplyOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    const tf::Tensor &handles = c->input(1), &grads = c->input(2),
-                     &learning_rate = c->input(3);
+    const tf::Tensor &handles = c->input(1), &grads = c->input(2), &learning_rate = c->input(3);
     tf::TensorShape expected = handles.shape();
     OP_REQUIRES_OK(c, expected.AddDimWithStatus(table->table().options().dim));
-    OP_REQUIRES(
-        c, grads.shape() == expected,
-        table->Refusal(
-            "grads must have the shape of handles with dim behind it, " +
-            expected.DebugString() + "; it is " + grads.shape().DebugString()));
+    OP_REQUIRES(c, grads.shape() == expected,
+                table->Refusal("grads must have the shape of handles with dim behind it, " + expected.DebugString() +
+                               "; it is " + grads.shape().DebugString()));
     OP_REQUIRES_OK(c, CheckScalar(*table, "learning_rate", learning_rate));
-    OP_REQUIRES_OK(
-        c, table->FromCore(table->table().Apply(
-               handles.flat<int64_t>().data(), handles.NumElements(),
-               grads.flat<float>().data(), learning_rate.scalar<float>()())));
+    OP_REQUIRES_OK(c,
+                   table->FromCore(table->table().Apply(handles.flat<int64_t>().data(), handles.NumElements(),
+                                                        grads.flat<float>().data(), learning_rate.scalar<float>()())));
   }
 };
 

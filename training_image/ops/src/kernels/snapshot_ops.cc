@@ -12,8 +12,7 @@ namespace {
 namespace tf = tensorflow;
 using tf::shape_inference::InferenceContext;
 
-// keys [n], rows [n, ?], slots [n, ?], steps [n], seen [n] from output `first`
-// on.
+// keys [n], rows [n, ?], slots [n, ?], steps [n], seen [n] from output `first` on.
 void SetColumns(InferenceContext* c, int first) {
   const auto n = InferenceContext::kUnknownDim;
   for (int i : {0, 3, 4}) c->set_output(first + i, c->Vector(n));
@@ -78,38 +77,30 @@ REGISTER_OP("TandemLoadRows")
     .SetIsStateful()
     .SetShapeFn(tf::shape_inference::NoOutputs);
 
-absl::Status OutputRows(tf::OpKernelContext* c, int first,
-                        const TableOptions& options, const Rows& rows) {
+absl::Status OutputRows(tf::OpKernelContext* c, int first, const TableOptions& options, const Rows& rows) {
   const size_t n = rows.keys.size();
   TF_RETURN_IF_ERROR(OutputColumn(c, first, rows.keys, n));
   TF_RETURN_IF_ERROR(OutputColumn(c, first + 1, rows.values, n, options.dim));
-  TF_RETURN_IF_ERROR(
-      OutputColumn(c, first + 2, rows.slots, n,
-                   int64_t{options.optimizer.slots()} * options.dim));
+  TF_RETURN_IF_ERROR(OutputColumn(c, first + 2, rows.slots, n, int64_t{options.optimizer.slots()} * options.dim));
   TF_RETURN_IF_ERROR(OutputColumn(c, first + 3, rows.steps, n));
   return OutputColumn(c, first + 4, rows.seen, n);
 }
 
-absl::Status CheckShape(const TableResource& table, const char* argument,
-                        const tf::Tensor& tensor,
+absl::Status CheckShape(const TableResource& table, const char* argument, const tf::Tensor& tensor,
                         const tf::TensorShape& expected) {
   if (tensor.shape() == expected) return absl::OkStatus();
-  return table.Refusal(std::string(argument) + " must be of shape " +
-                       expected.DebugString() + ", it is " +
+  return table.Refusal(std::string(argument) + " must be of shape " + expected.DebugString() + ", it is " +
                        tensor.shape().DebugString());
 }
 
 // Inputs 1 to 5 as rows of this table, their shapes checked.
-absl::Status InputRows(tf::OpKernelContext* c, TableResource& table,
-                       RowsView* rows) {
+absl::Status InputRows(tf::OpKernelContext* c, TableResource& table, RowsView* rows) {
   const tf::Tensor& keys = c->input(1);
   if (keys.dims() != 1) {
-    return table.Refusal("keys must be a vector, its shape is " +
-                         keys.shape().DebugString());
+    return table.Refusal("keys must be a vector, its shape is " + keys.shape().DebugString());
   }
   const TableOptions& options = table.table().options();
-  const int64_t n = keys.dim_size(0), dim = options.dim,
-                width = options.optimizer.slots() * dim;
+  const int64_t n = keys.dim_size(0), dim = options.dim, width = options.optimizer.slots() * dim;
   TF_RETURN_IF_ERROR(CheckShape(table, "rows", c->input(2), {n, dim}));
   TF_RETURN_IF_ERROR(CheckShape(table, "slots", c->input(3), {n, width}));
   TF_RETURN_IF_ERROR(CheckShape(table, "steps", c->input(4), {n}));
@@ -129,8 +120,7 @@ class SnapshotOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    OP_REQUIRES_OK(c, OutputRows(c, 0, table->table().options(),
-                                 table->table().Snapshot()));
+    OP_REQUIRES_OK(c, OutputRows(c, 0, table->table().options(), table->table().Snapshot()));
   }
 };
 
@@ -156,8 +146,7 @@ class AckOp : public tf::OpKernel {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
     OP_REQUIRES_OK(c, CheckShape(*table, "epoch", c->input(1), {}));
-    OP_REQUIRES_OK(c, table->FromCore(
-                          table->table().Ack(c->input(1).scalar<int64_t>()())));
+    OP_REQUIRES_OK(c, table->FromCore(table->table().Ack(c->input(1).scalar<int64_t>()())));
   }
 };
 
@@ -184,26 +173,20 @@ class LoadRowsOp : public tf::OpKernel {
     RowsView rows;
     OP_REQUIRES_OK(c, InputRows(c, *table, &rows));
     const tf::Tensor& removed = c->input(6);
-    OP_REQUIRES_OK(
-        c, CheckShape(*table, "removed", removed, {removed.NumElements()}));
-    OP_REQUIRES_OK(c, table->FromCore(table->table().LoadRows(
-                          rows, removed.flat<int64_t>().data(),
-                          removed.NumElements(), mark_dirty_)));
+    OP_REQUIRES_OK(c, CheckShape(*table, "removed", removed, {removed.NumElements()}));
+    OP_REQUIRES_OK(c, table->FromCore(table->table().LoadRows(rows, removed.flat<int64_t>().data(),
+                                                              removed.NumElements(), mark_dirty_)));
   }
 
  private:
   bool mark_dirty_;
 };
 
-REGISTER_KERNEL_BUILDER(Name("TandemSnapshot").Device(tf::DEVICE_CPU),
-                        SnapshotOp);
-REGISTER_KERNEL_BUILDER(Name("TandemBeginDelta").Device(tf::DEVICE_CPU),
-                        BeginDeltaOp);
+REGISTER_KERNEL_BUILDER(Name("TandemSnapshot").Device(tf::DEVICE_CPU), SnapshotOp);
+REGISTER_KERNEL_BUILDER(Name("TandemBeginDelta").Device(tf::DEVICE_CPU), BeginDeltaOp);
 REGISTER_KERNEL_BUILDER(Name("TandemAck").Device(tf::DEVICE_CPU), AckOp);
-REGISTER_KERNEL_BUILDER(Name("TandemRestore").Device(tf::DEVICE_CPU),
-                        RestoreOp);
-REGISTER_KERNEL_BUILDER(Name("TandemLoadRows").Device(tf::DEVICE_CPU),
-                        LoadRowsOp);
+REGISTER_KERNEL_BUILDER(Name("TandemRestore").Device(tf::DEVICE_CPU), RestoreOp);
+REGISTER_KERNEL_BUILDER(Name("TandemLoadRows").Device(tf::DEVICE_CPU), LoadRowsOp);
 
 }  // namespace
 }  // namespace tandem

@@ -37,11 +37,7 @@ optimizer_parameters: float64 [4]: initial accumulator, beta1, beta2, epsilon; w
 scale: half width of the uniform initializer, standard deviation of the truncated normal one.
 )doc");
 
-REGISTER_OP("TandemSize")
-    .Input("table: resource")
-    .Output("size: int64")
-    .SetIsStateful()
-    .SetShapeFn(ScalarOutput);
+REGISTER_OP("TandemSize").Input("table: resource").Output("size: int64").SetIsStateful().SetShapeFn(ScalarOutput);
 
 REGISTER_OP("TandemKeys")
     .Input("table: resource")
@@ -66,8 +62,7 @@ REGISTER_OP("TandemFingerprint")
     .SetShapeFn(tf::shape_inference::UnchangedShape)
     .Doc("XXH64 with seed 0 of the raw bytes, as two's complement int64.");
 
-absl::Status TableOf(tf::OpKernelContext* context,
-                     tf::core::RefCountPtr<TableResource>* table) {
+absl::Status TableOf(tf::OpKernelContext* context, tf::core::RefCountPtr<TableResource>* table) {
   return tf::LookupResource(context, tf::HandleFromInput(context, 0), table);
 }
 
@@ -76,8 +71,7 @@ const int64_t* KeysOf(const tf::Tensor& ids, std::vector<int64_t>* storage) {
   const auto strings = ids.flat<tf::tstring>();
   storage->resize(strings.size());
   for (int64_t i = 0; i < strings.size(); ++i) {
-    (*storage)[i] =
-        static_cast<int64_t>(Xxh64(strings(i).data(), strings(i).size()));
+    (*storage)[i] = static_cast<int64_t>(Xxh64(strings(i).data(), strings(i).size()));
   }
   return storage->data();
 }
@@ -96,10 +90,9 @@ class HashVariableOp : public tf::OpKernel {
     OP_REQUIRES_OK(c, c->GetAttr("scale", &options_.initializer.scale));
     OP_REQUIRES_OK(c, c->GetAttr("optimizer", &optimizer));
     options_.seed = static_cast<uint64_t>(seed);
-    options_.initializer.kind = initializer == "zeros" ? InitializerKind::kZeros
-                                : initializer == "uniform"
-                                    ? InitializerKind::kUniform
-                                    : InitializerKind::kTruncatedNormal;
+    options_.initializer.kind = initializer == "zeros"     ? InitializerKind::kZeros
+                                : initializer == "uniform" ? InitializerKind::kUniform
+                                                           : InitializerKind::kTruncatedNormal;
     options_.optimizer.kind = optimizer == "sgd"       ? OptimizerKind::kSgd
                               : optimizer == "adagrad" ? OptimizerKind::kAdagrad
                                                        : OptimizerKind::kAdam;
@@ -107,10 +100,9 @@ class HashVariableOp : public tf::OpKernel {
 
   void Compute(tf::OpKernelContext* c) override {
     const tf::Tensor& parameters = c->input(0);
-    OP_REQUIRES(c, parameters.dims() == 1 && parameters.dim_size(0) == 4,
-                absl::InvalidArgumentError(
-                    "HashVariable \"" + name_ +
-                    "\": optimizer_parameters must be of shape [4]"));
+    OP_REQUIRES(
+        c, parameters.dims() == 1 && parameters.dim_size(0) == 4,
+        absl::InvalidArgumentError("HashVariable \"" + name_ + "\": optimizer_parameters must be of shape [4]"));
     const auto p = parameters.vec<double>();
     TableOptions options = options_;
     options.optimizer.initial_accumulator = p(0);
@@ -120,8 +112,7 @@ class HashVariableOp : public tf::OpKernel {
     tf::Tensor* out = nullptr;
     OP_REQUIRES_OK(c, c->allocate_output(0, tf::TensorShape({}), &out));
     out->scalar<tf::ResourceHandle>()() =
-        tf::ResourceHandle::MakeRefCountingHandle(
-            new TableResource(name_, options), c->device()->name());
+        tf::ResourceHandle::MakeRefCountingHandle(new TableResource(name_, options), c->device()->name());
   }
 
  private:
@@ -162,8 +153,7 @@ class RemoveOp : public tf::OpKernel {
     const int64_t* keys = KeysOf(c->input(1), &storage);
     tf::Tensor* out = nullptr;
     OP_REQUIRES_OK(c, c->allocate_output(0, tf::TensorShape({}), &out));
-    out->scalar<int64_t>()() = static_cast<int64_t>(
-        table->table().Remove(keys, c->input(1).NumElements()));
+    out->scalar<int64_t>()() = static_cast<int64_t>(table->table().Remove(keys, c->input(1).NumElements()));
   }
 };
 
@@ -174,18 +164,15 @@ class FingerprintOp : public tf::OpKernel {
     tf::Tensor* out = nullptr;
     OP_REQUIRES_OK(c, c->allocate_output(0, c->input(0).shape(), &out));
     std::vector<int64_t> storage;
-    std::copy_n(KeysOf(c->input(0), &storage), c->input(0).NumElements(),
-                out->flat<int64_t>().data());
+    std::copy_n(KeysOf(c->input(0), &storage), c->input(0).NumElements(), out->flat<int64_t>().data());
   }
 };
 
-REGISTER_KERNEL_BUILDER(Name("TandemHashVariable").Device(tf::DEVICE_CPU),
-                        HashVariableOp);
+REGISTER_KERNEL_BUILDER(Name("TandemHashVariable").Device(tf::DEVICE_CPU), HashVariableOp);
 REGISTER_KERNEL_BUILDER(Name("TandemSize").Device(tf::DEVICE_CPU), SizeOp);
 REGISTER_KERNEL_BUILDER(Name("TandemKeys").Device(tf::DEVICE_CPU), KeysOp);
 REGISTER_KERNEL_BUILDER(Name("TandemRemove").Device(tf::DEVICE_CPU), RemoveOp);
-REGISTER_KERNEL_BUILDER(Name("TandemFingerprint").Device(tf::DEVICE_CPU),
-                        FingerprintOp);
+REGISTER_KERNEL_BUILDER(Name("TandemFingerprint").Device(tf::DEVICE_CPU), FingerprintOp);
 
 }  // namespace
 }  // namespace tandem

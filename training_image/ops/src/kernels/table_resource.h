@@ -1,14 +1,11 @@
 // The table as a TensorFlow resource, and what every kernel on it needs.
 //
-// Memory:  the resource owns one core Table; a reference-counting handle tensor
-// owns the resource, so a table lives
-//          as long as some handle, function or running step holds it.
-// Threads: kernels are stateless but for attributes; the Table orders its
-// callers itself.
+// Memory:  the resource owns one core Table; a reference-counting handle tensor owns the resource, so a table lives as
+//          long as some handle, function or running step holds it.
+// Threads: kernels are stateless but for attributes; the Table orders its callers itself.
 //
-// Kernels check ranks and shapes, call the core and turn its refusals into
-// InvalidArgument with the table's name in front. Static shapes come from the
-// `dim` attribute, which every kernel compares with the table's own.
+// Kernels check ranks and shapes, call the core and turn its refusals into InvalidArgument with the table's name in
+// front. Static shapes come from the `dim` attribute, which every kernel compares with the table's own.
 #pragma once
 
 #include <string>
@@ -23,21 +20,14 @@ namespace tandem {
 
 class TableResource : public tensorflow::ResourceBase {
  public:
-  TableResource(std::string name, const TableOptions& options)
-      : name_(std::move(name)), table_(options) {}
+  TableResource(std::string name, const TableOptions& options) : name_(std::move(name)), table_(options) {}
 
-  std::string DebugString() const override {
-    return "HashVariable \"" + name_ + "\"";
-  }
+  std::string DebugString() const override { return "HashVariable \"" + name_ + "\""; }
   Table& table() { return table_; }
 
   // InvalidArgument that says which table refuses, and why.
-  absl::Status Refusal(const std::string& why) const {
-    return absl::InvalidArgumentError(DebugString() + ": " + why);
-  }
-  absl::Status FromCore(const Status& status) const {
-    return status.ok() ? absl::OkStatus() : Refusal(status.why());
-  }
+  absl::Status Refusal(const std::string& why) const { return absl::InvalidArgumentError(DebugString() + ": " + why); }
+  absl::Status FromCore(const Status& status) const { return status.ok() ? absl::OkStatus() : Refusal(status.why()); }
 
  private:
   const std::string name_;
@@ -45,25 +35,19 @@ class TableResource : public tensorflow::ResourceBase {
 };
 
 // The table behind input 0.
-absl::Status TableOf(tensorflow::OpKernelContext* context,
-                     tensorflow::core::RefCountPtr<TableResource>* table);
+absl::Status TableOf(tensorflow::OpKernelContext* context, tensorflow::core::RefCountPtr<TableResource>* table);
 
-// The ids of an int64 tensor as they are, of a string tensor by their
-// fingerprints; `storage` keeps the latter.
-const int64_t* KeysOf(const tensorflow::Tensor& ids,
-                      std::vector<int64_t>* storage);
+// The ids of an int64 tensor as they are, of a string tensor by their fingerprints; `storage` keeps the latter.
+const int64_t* KeysOf(const tensorflow::Tensor& ids, std::vector<int64_t>* storage);
 
-// Copies a column into the output `index`, shaped [n] for width 0 and [n,
-// width] otherwise.
+// Copies a column into the output `index`, shaped [n] for width 0 and [n, width] otherwise.
 template <typename T>
-absl::Status OutputColumn(tensorflow::OpKernelContext* context, int index,
-                          const std::vector<T>& column, size_t rows,
+absl::Status OutputColumn(tensorflow::OpKernelContext* context, int index, const std::vector<T>& column, size_t rows,
                           int64_t width = -1) {
   tensorflow::TensorShape shape({static_cast<int64_t>(rows)});
   if (width >= 0) shape.AddDim(width);
   tensorflow::Tensor* out = nullptr;
-  if (absl::Status s = context->allocate_output(index, shape, &out); !s.ok())
-    return s;
+  if (absl::Status s = context->allocate_output(index, shape, &out); !s.ok()) return s;
   std::copy(column.begin(), column.end(), out->flat<T>().data());
   return absl::OkStatus();
 }

@@ -1,0 +1,255 @@
+#include "core/table.h"
+
+#include <xmmintrin.h>
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/tests/check.h"
+
+namespace tandem {
+namespace {
+
+using Keys = std::vector<int64_t>;
+
+constexpr int kDim = 3;
+
+TableOptions Options() {
+  return {kDim, 1, {InitializerKind::kUniform, 0.05f}, {OptimizerKind::kAdagrad, 0.1, 0, 0, 1e-7}};
+}
+
+struct Found {
+  std::vector<float> values;
+  Keys handles;
+};
+
+Found Lookup(Table& table, const Keys& ids, int64_t event_time = 0) {
+  Found found{std::vector<float>(ids.size() * kDim), Keys(ids.size())};
+  table.Lookup(ids.data(), ids.size(), event_time, found.values.data(), found.handles.data());
+  return found;
+}
+
+std::vector<float> Peek(const Table& table, const Keys& ids) {
+  std::vector<float> values(ids.size() * kDim);
+  table.Peek(ids.data(), ids.size(), values.data());
+  return values;
+}
+
+Status Apply(Table& table, const Keys& handles, const std::vector<float>& grads, float rate = 0.1f) {
+  return table.Apply(handles.data(), handles.size(), grads.data(), rate);
+}
+
+RowsView View(const Rows& rows) {
+  return {rows.keys.size(),  rows.keys.data(),  rows.values.data(),
+          rows.slots.data(), rows.steps.data(), rows.seen.data()};
+}
+
+bool Same(const Rows& a, const Rows& b) {
+  return a.keys == b.keys && a.values == b.values && a.slots == b.slots && a.steps == b.steps && a.seen == b.seen;
+}
+
+bool Mentions(const Status& status, const std::string& words) { return status.why().find(words) != std::string::npos; }
+
+TEST(LookupMakesRowsAndPeekDoesNot) {
+  Table table(Options());
+  CHECK(Peek(table, {5}) == std::vector<float>(kDim, 0.0f));
+  CHECK(table.Size() == 0);
+  const Found found = Lookup(table, {5, 9, 5});
+  CHECK(table.Size() == 2);
+  CHECK(found.handles[0] == found.handles[2] && found.handles[0] != found.handles[1]);
+  CHECK(Peek(table, {5, 9, 5}) == found.values);
+  CHECK(table.Keys() == Keys({5, 9}));
+}
+
+TEST(DuplicatesAreSummedInOrderAndSteppedOnce) {
+  Table twice(Options()), once(Options());
+  const Found a = Lookup(twice, {1, 2, 1}), b = Lookup(once, {1, 2});
+  // (1e8 + 1) - 1e8 is 0 in float32, in this order only.
+  CHECK(Apply(twice, a.handles, {1, 1e8f, 0, 5, 5, 5, 2, -1e8f, 1}).ok());
+  CHECK(Apply(once, b.handles, {3, 0, 1, 5, 5, 5}).ok());
+  CHECK(Same(twice.Snapshot(), once.Snapshot()));
+  CHECK(twice.Snapshot().steps == Keys({1, 1}));
+}
+
+TEST(ApplyRefusesStaleAndForeignHandlesAndChangesNothing) {
+  Table table(Options()), other(Options());
+  const Keys handles = Lookup(table, {1, 2}).handles;
+  const Keys foreign = Lookup(other, {1, 2}).handles;
+  const Rows before = table.Snapshot();
+  const std::vector<float> grads(2 * kDim, 1.0f);
+  CHECK(Mentions(Apply(table, foreign, grads), "handles[0]"));
+  CHECK(!Apply(table, {handles[0], 123456789}, grads).ok());
+  CHECK(!Apply(table, {std::numeric_limits<int64_t>::max(), handles[1]}, grads).ok());
+  CHECK(Same(table.Snapshot(), before));
+  const Keys two = {2};
+  CHECK(table.Remove(two.data(), 1) == 1);
+  CHECK(Mentions(Apply(table, handles, grads), "handles[1]"));
+  const Keys reused = Lookup(table, {3}).handles;  // takes the freed place
+  CHECK(static_cast<uint32_t>(reused[0]) == static_cast<uint32_t>(handles[1]));
+  CHECK(!Apply(table, handles, grads).ok());
+  CHECK(Apply(table, {handles[0], reused[0]}, grads).ok());
+}
+
+TEST(ApplyPassesOverNoHandle) {
+  Table table(Options());
+  const Keys handles = Lookup(table, {1}).handles;
+  CHECK(Apply(table, {kNoHandle, handles[0]}, {9, 9, 9, 0, 0, 0}).ok());
+  CHECK(table.Snapshot().steps == Keys({1}));
+}
+
+TEST(ApplyRefusesWhatIsNotFinite) {
+  Table table(Options());
+  const Keys handles = Lookup(table, {1, 2}).handles;
+  const Rows before = table.Snapshot();
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(Mentions(Apply(table, handles, {0, 0, 0, 0, nan, 0}), "grads[1]"));
+  CHECK(Mentions(Apply(table, handles, {0, 0, 0, 0, 0, 0}, nan), "learning_rate"));
+  CHECK(Same(table.Snapshot(), before));
+}
+
+TEST(TheCallersFloatingPointModeDoesNotMatter) {
+  constexpr unsigned kFlushToZero = 0x8000, kDenormalsAreZero = 0x0040;
+  Table plain(Options()), flushed(Options());
+  const std::vector<float> tiny(kDim, 1e-20f);  // its square is denormal
+  CHECK(plain.Restore(View({{1}, {0, 0, 0}, {0, 0, 0}, {0}, {0}})).ok());
+  CHECK(flushed.Restore(View(plain.Snapshot())).ok());
+  CHECK(Apply(plain, Lookup(plain, {1}).handles, tiny).ok());
+  const Keys handles = Lookup(flushed, {1}).handles;
+  const unsigned mode = _mm_getcsr();
+  _mm_setcsr(mode | kFlushToZero | kDenormalsAreZero);
+  const bool applied = Apply(flushed, handles, tiny).ok();
+  const bool kept = _mm_getcsr() == (mode | kFlushToZero | kDenormalsAreZero);
+  _mm_setcsr(mode);
+  CHECK(applied && kept);
+  CHECK(plain.Snapshot().slots[0] > 0);
+  CHECK(Same(plain.Snapshot(), flushed.Snapshot()));
+}
+
+TEST(RowsAreTheSameInAnyOrderOfBirthAndAfterRebirth) {
+  Table forward(Options()), backward(Options());
+  Keys ids, reversed;
+  for (int64_t id = 0; id < 5000; ++id) ids.push_back(id * id - 1000);
+  reversed.assign(ids.rbegin(), ids.rend());
+  Lookup(forward, ids);
+  Lookup(backward, reversed);
+  CHECK(Same(forward.Snapshot(), backward.Snapshot()));
+  CHECK(backward.Remove(ids.data(), 700) == 700);
+  Lookup(backward, ids);
+  CHECK(Same(forward.Snapshot(), backward.Snapshot()));
+}
+
+TEST(SeenKeepsTheGreatestEventTime) {
+  Table table(Options());
+  Lookup(table, {1, 2}, 50);
+  Lookup(table, {1}, 70);
+  Lookup(table, {1}, 60);
+  CHECK(table.Snapshot().seen == Keys({70, 50}));
+}
+
+TEST(SnapshotsRestoreExactly) {
+  Table table(Options()), copy(Options());
+  CHECK(Apply(table, Lookup(table, {4, -4, 400}, 9).handles, std::vector<float>(3 * kDim, 0.5f)).ok());
+  const Rows snapshot = table.Snapshot();
+  CHECK(snapshot.keys == Keys({-4, 4, 400}));
+  const Keys old = Lookup(copy, {1, 2, 3, 4, 5}).handles;
+  CHECK(copy.Restore(View(snapshot)).ok());
+  CHECK(Same(copy.Snapshot(), snapshot));
+  CHECK(!Apply(copy, {old[0]}, {0, 0, 0}).ok());
+  const Delta delta = copy.BeginDelta();
+  CHECK(delta.rows.keys.empty() && delta.removed.empty());
+  CHECK(copy.Restore(View(Rows())).ok() && copy.Size() == 0);
+}
+
+TEST(RestoreRefusesImpossibleRowsAndChangesNothing) {
+  Table table(Options());
+  Lookup(table, {1, 2, 3});
+  const Rows good = table.Snapshot();
+  const float infinity = std::numeric_limits<float>::infinity();
+  struct Case {
+    const char* says;
+    void (*spoil)(Rows&, float);
+  };
+  const Case cases[] = {
+      {"keys[1]", [](Rows& r, float) { r.keys[1] = 1; }},
+      {"keys[2]", [](Rows& r, float) { r.keys[2] = -7; }},
+      {"rows[1] (key 2)", [](Rows& r, float inf) { r.values[kDim] = inf; }},
+      {"slots[0]", [](Rows& r, float inf) { r.slots[2] = -inf; }},
+      {"sum of squares", [](Rows& r, float) { r.slots[0] = -1; }},
+      {"steps[2]", [](Rows& r, float) { r.steps[2] = -1; }},
+      {"seen[2]", [](Rows& r, float) { r.seen[2] = -1; }},
+  };
+  for (const Case& c : cases) {
+    Rows bad = good;
+    c.spoil(bad, infinity);
+    CHECK(Mentions(table.Restore(View(bad)), c.says));
+    CHECK(Mentions(table.LoadRows(View(bad), nullptr, 0, false), c.says));
+    CHECK(Same(table.Snapshot(), good));
+  }
+}
+
+TEST(ADeltaCarriesWhatChangedUntilItIsAcknowledged) {
+  Table table(Options());
+  const Keys handles = Lookup(table, {1, 2, 3}).handles;
+  const Delta born = table.BeginDelta();
+  CHECK(born.rows.keys == Keys({1, 2, 3}) && born.removed.empty());
+  CHECK(Apply(table, {handles[1]}, {1, 1, 1}).ok());  // after the cut, before its ack
+  CHECK(table.Ack(born.epoch).ok());
+  const Delta stepped = table.BeginDelta();
+  CHECK(stepped.rows.keys == Keys({2}) && stepped.rows.steps == Keys({1}));
+  const Keys three = {3};
+  table.Remove(three.data(), 1);
+  const Delta both = table.BeginDelta();  // the one before was never acknowledged
+  CHECK(both.rows.keys == Keys({2}) && both.removed == Keys({3}));
+  CHECK(table.Ack(both.epoch).ok());
+  CHECK(table.Ack(stepped.epoch).ok());  // late and harmless
+  const Delta none = table.BeginDelta();
+  CHECK(none.rows.keys.empty() && none.removed.empty());
+  CHECK(Mentions(table.Ack(none.epoch + 1), "was not begun"));
+  CHECK(!table.Ack(0).ok());
+}
+
+TEST(ARowRemovedAndBornAgainIsNoTombstone) {
+  Table table(Options());
+  Lookup(table, {1});
+  CHECK(table.Ack(table.BeginDelta().epoch).ok());
+  const Keys one = {1};
+  table.Remove(one.data(), 1);
+  Lookup(table, {1});
+  const Delta delta = table.BeginDelta();
+  CHECK(delta.rows.keys == one && delta.removed.empty());
+}
+
+TEST(ABaseAndItsDeltasAreTheTable) {
+  Table table(Options()), replica(Options());
+  Lookup(table, {1, 2, 3, 4});
+  CHECK(replica.Restore(View(table.Snapshot())).ok());
+  CHECK(table.Ack(table.BeginDelta().epoch).ok());
+  for (int64_t round = 0; round < 20; ++round) {
+    const Keys ids = {round % 4 + 1, round + 10}, gone = {round % 3 + 1};
+    CHECK(Apply(table, Lookup(table, ids, round).handles, std::vector<float>(2 * kDim, 0.3f)).ok());
+    table.Remove(gone.data(), 1);
+    const Delta delta = table.BeginDelta();
+    CHECK(replica.LoadRows(View(delta.rows), delta.removed.data(), delta.removed.size(), false).ok());
+    if (round % 2 == 0) CHECK(table.Ack(delta.epoch).ok());
+    CHECK(Same(table.Snapshot(), replica.Snapshot()));
+  }
+  CHECK(replica.BeginDelta().rows.keys.empty());
+}
+
+TEST(LoadedRowsAreInTheNextDeltaOnlyIfAsked) {
+  Table source(Options()), table(Options());
+  Lookup(source, {7});
+  Lookup(table, {8});
+  CHECK(table.Ack(table.BeginDelta().epoch).ok());
+  const Keys eight = {8};
+  CHECK(table.LoadRows(View(source.Snapshot()), eight.data(), 1, true).ok());
+  const Delta delta = table.BeginDelta();
+  CHECK(delta.rows.keys == Keys({7}) && delta.removed == eight);
+  const Keys seven = {7}, unsorted = {3, 2};
+  CHECK(Mentions(table.LoadRows(View(source.Snapshot()), seven.data(), 1, true), "removed[0]"));
+  CHECK(Mentions(table.LoadRows(View(source.Snapshot()), unsorted.data(), 2, true), "removed[1]"));
+}
+
+}  // namespace
+}  // namespace tandem
