@@ -1,11 +1,11 @@
 """What may go wrong with the demonstration; each message says what to do.
 
 DemoError
-├── BadLog        a real log that can't be replayed (the user's)
-├── CannotReach   a service of the cluster does not answer (the world's)
-├── CommandFailed kubectl or helm refused (the cluster's sentence is in the message)
-├── TooLate       a step was not done by its deadline
-└── NotHeld       the demonstration ran to its end, and something it promises did not hold
+├── BadLogError         a real log that can't be replayed (the user's)
+├── CannotReachError    a service of the cluster does not answer (the world's)
+├── CommandFailedError  kubectl or helm refused (the cluster's sentence is in the message)
+├── TooLateError        a step was not done by its deadline
+└── NotHeldError        the demonstration ran to its end, and something it promises did not hold
 """
 
 
@@ -13,21 +13,21 @@ class DemoError(Exception):
     """Base of everything below."""
 
 
-class BadLog(DemoError):
+class BadLogError(DemoError):
     """The log given by ``DATA`` can't be replayed."""
 
 
-class CannotReach(DemoError):
+class CannotReachError(DemoError):
     """A service in the cluster can't be reached from this machine."""
 
 
-class CommandFailed(DemoError):
+class CommandFailedError(DemoError):
     """A program ended with an error."""
 
 
-class TooLate(DemoError):
+class TooLateError(DemoError):
     """Something awaited did not come in time."""
 
 
-class NotHeld(DemoError):
+class NotHeldError(DemoError):
     """A promise of the demonstration did not hold."""

@@ -42,7 +42,7 @@ class Sink(Protocol):
         """Wait until all are durable.
 
         Raises:
-          CannotReach: they are not, after ``seconds``.
+          CannotReachError: they are not, after ``seconds``.
         """
         ...
 

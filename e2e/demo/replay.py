@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from e2e.demo.errors import BadLog
+from e2e.demo.errors import BadLogError
 from e2e.demo.samples import Batch, Features
 
 COLUMNS = (
@@ -32,14 +32,18 @@ def load(path: Path, most_rows: int) -> pd.DataFrame:
     """The log at ``path`` (.parquet, .csv or .csv.gz), in order of time, with at most about ``most_rows`` rows.
 
     Raises:
-      BadLog: there is no such file, or a column is missing; the message names it.
+      BadLogError: there is no such file, or a column is missing; the message names it.
     """
     if not path.is_file():
-        raise BadLog(f"DATA={path}: no such file. Give a .parquet or .csv file with the columns {', '.join(COLUMNS)}.")
+        raise BadLogError(
+            f"DATA={path}: no such file. Give a .parquet or .csv file with the columns {', '.join(COLUMNS)}."
+        )
     log = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     missing = [name for name in COLUMNS if name not in log.columns]
     if missing:
-        raise BadLog(f"DATA={path}: the columns {', '.join(missing)} are missing; {', '.join(COLUMNS)} are needed.")
+        raise BadLogError(
+            f"DATA={path}: the columns {', '.join(missing)} are missing; {', '.join(COLUMNS)} are needed."
+        )
     log = log.sort_values("ts_ms", kind="stable")
     if len(log) > most_rows:
         bucket = pd.util.hash_array(log["user_id"].to_numpy(np.int64)) % _HASH_BUCKETS

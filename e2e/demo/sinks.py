@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from e2e.demo.errors import CannotReach
+from e2e.demo.errors import CannotReachError
 from e2e.demo.tf_example import tfrecords
 
 
@@ -35,7 +35,7 @@ class KafkaSink:
         """Make the topic unless it is there.
 
         Raises:
-          CannotReach: the broker does not answer within ``seconds``.
+          CannotReachError: the broker does not answer within ``seconds``.
         """
         admin = AdminClient({"bootstrap.servers": self._servers, "log_level": 2})
         made = admin.create_topics(
@@ -45,7 +45,9 @@ class KafkaSink:
             made[self._topic].result(seconds)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise CannotReach(f"Kafka at {self._servers} did not make the topic {self._topic}: {error}") from error
+                raise CannotReachError(
+                    f"Kafka at {self._servers} did not make the topic {self._topic}: {error}"
+                ) from error
 
     def put(self, samples: list[bytes]) -> None:
         """Hand over; delivery goes on behind."""
@@ -57,12 +59,12 @@ class KafkaSink:
         """Wait for every delivery.
 
         Raises:
-          CannotReach: some are not delivered.
+          CannotReachError: some are not delivered.
         """
         left = self._producer.flush(seconds)
         if left or self.failed:
             why = self.failed[0] if self.failed else f"{left} messages waited longer than {seconds:.0f}s"
-            raise CannotReach(f"Kafka at {self._servers} did not take every sample of {self._topic}: {why}")
+            raise CannotReachError(f"Kafka at {self._servers} did not take every sample of {self._topic}: {why}")
 
     def _delivered(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:
@@ -99,7 +101,7 @@ class S3:
         """Make the bucket unless it is there; waits until the store answers.
 
         Raises:
-          CannotReach: it does not within ``seconds``.
+          CannotReachError: it does not within ``seconds``.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -108,7 +110,9 @@ class S3:
                     self.client.create_bucket(Bucket=name)
             except (BotoCoreError, ClientError) as error:
                 if time.monotonic() > deadline:
-                    raise CannotReach(f"the object store at {self.endpoint} gives no bucket {name}: {error}") from error
+                    raise CannotReachError(
+                        f"the object store at {self.endpoint} gives no bucket {name}: {error}"
+                    ) from error
                 threading.Event().wait(1.0)
             else:
                 return
@@ -144,11 +148,11 @@ class SegmentSink:
         """Write what waits, and end the thread.
 
         Raises:
-          CannotReach: the store did not take it in time.
+          CannotReachError: the store did not take it in time.
         """
         self._stop.set()
         if not self._idle.wait(seconds):
-            raise CannotReach(
+            raise CannotReachError(
                 f"the object store at {self._s3.endpoint} did not take the last segment of {self._prefix}"
             )
 

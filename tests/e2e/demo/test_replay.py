@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from e2e.demo.errors import BadLog
+from e2e.demo.errors import BadLogError
 from e2e.demo.replay import COLUMNS, Replay, features
 
 
@@ -63,9 +63,9 @@ def test_features_do_not_look_ahead_nor_at_labels():
 
 
 def test_refusals_say_what_to_do(tmp_path):
-    with pytest.raises(BadLog, match="no such file"):
+    with pytest.raises(BadLogError, match="no such file"):
         Replay(tmp_path / "none.parquet", 10)
     path = tmp_path / "log.csv"
     log().drop(columns=["region", "click"]).to_csv(path, index=False)
-    with pytest.raises(BadLog, match="region, click are missing"):
+    with pytest.raises(BadLogError, match="region, click are missing"):
         Replay(path, 10)
