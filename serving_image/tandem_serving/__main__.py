@@ -1,0 +1,88 @@
+"""``python -m tandem_serving``: read the configuration, serve until SIGTERM, end with a code that the operator understands."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+from tandem_wire.config import ServerConfig
+from tandem_wire.errors import InvalidValue, WireError
+from tandem_wire.report import Fault, Termination
+from tandem_wire.store import open_store
+
+from tandem_serving.errors import ConfigError
+from tandem_serving.server import Server
+
+_log = structlog.get_logger(__name__)
+
+
+def configured(environment: Mapping[str, str]) -> tuple[ServerConfig, str]:
+    """Read the configuration and this pod's name.
+
+    Raises:
+      ConfigError: a variable is missing, or the configuration is not of its form.
+    """
+    text = environment.get(ServerConfig.VARIABLE)
+    if not text:
+        raise ConfigError(
+            "MissingConfig",
+            f"{ServerConfig.VARIABLE} is not set; the operator sets it to a ServerConfig in JSON (training_image/wire/README.md)",
+        )
+    pod = environment.get("POD_NAME")
+    if not pod:
+        raise ConfigError("MissingConfig", "POD_NAME is not set; take it from metadata.name by the downward API")
+    try:
+        return ServerConfig.from_json(text), pod
+    except InvalidValue as error:
+        raise ConfigError("InvalidConfig", f"{ServerConfig.VARIABLE}: {error}") from error
+
+
+async def serve(config: ServerConfig, pod: str) -> WireError | None:
+    """Serve until SIGTERM or SIGINT; return the user's error that made it end, if one did."""
+    server = Server(config, pod, open_store(config.store))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.end)
+    await server.start()
+    fatal = await server.wait()
+    await server.stop()
+    return fatal
+
+
+def main() -> int:
+    """Run; return 0 when asked to end, 1 for the world's errors, 2 for the user's."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    try:
+        config, pod = configured(os.environ)
+        fatal = asyncio.run(serve(config, pod))
+    except ConfigError as error:
+        return _end(Termination(Fault.USER, error.reason, str(error)))
+    except WireError as error:
+        return _end(Termination.of(error))
+    except OSError as error:
+        return _end(Termination(Fault.WORLD, "CannotListen", f"a port could not be opened: {error}"))
+    return 0 if fatal is None else _end(Termination.of(fatal))
+
+
+def _end(termination: Termination) -> int:
+    """Tell the operator why, and the log."""
+    _log.error("ended", kind=termination.kind.value, reason=termination.reason, message=termination.message)
+    try:
+        Path(Termination.PATH).write_text(termination.to_json())
+    except OSError as error:
+        _log.warning("the termination message could not be written; this is no pod", error=str(error))
+    return termination.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,280 @@
+"""The loop that follows the store: target, bases, updates, and the pointer to what is served.
+
+One thread runs it and owns all of its state; a base is loaded in a thread of its own, so that updates of the running one go on. What
+others may read is in ``view``, an immutable value that is replaced whole.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from tandem_wire.errors import NotFound, Refused, WireError
+from tandem_wire.report import CandidateReport
+from tandem_wire.report import Refusal as RefusalReport
+from tandem_wire.store import Store
+from tandem_wire.target import Target, read_target, read_target_if_changed
+from tandem_wire.version import Version
+
+from tandem_serving.builder import Advance, Line, Rejection, load
+from tandem_serving.errors import BuildError
+from tandem_serving.follow import Failure, Held, Next, candidate, decide
+from tandem_serving.metrics import Metrics
+from tandem_serving.publish import Publisher
+
+_log = structlog.get_logger(__name__)
+_AGAIN = timedelta(seconds=1)
+_AGAIN_MOST = timedelta(minutes=5)
+_BACKOFF_MOST_SECONDS = 10.0
+_REFUSALS_KEPT = 20
+_DENIED_IN_A_ROW = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the loop needs to know.
+
+    Args:
+      model: ``namespace/name``.
+      pod: this pod's own name.
+      sizes: batch sizes to warm.
+      poll_seconds: how often to look at the store.
+    """
+
+    model: str
+    pod: str
+    sizes: tuple[int, ...]
+    poll_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the loop knows, for the report and the pages."""
+
+    target: Target | None = None
+    held: Held = Held()
+    loaded: tuple[Version, ...] = ()
+    candidate: CandidateReport | None = None
+    refused: tuple[RefusalReport, ...] = ()
+    store_seen_at: datetime | None = None
+    trouble: str = ""
+    """Why the store could not be read at the last look; empty when it could."""
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)
+
+
+class Control:
+    """The state of the loop.
+
+    Args:
+      settings: who this pod is.
+      store: the model's store.
+      publisher: where versions are published.
+      metrics: where it is counted.
+      now: the wall clock.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        publisher: Publisher,
+        metrics: Metrics,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._publisher = publisher
+        self._metrics = metrics
+        self._now = now
+        self._target: tuple[Target, str] | None = None
+        self._lines: dict[int, Line] = {}
+        self._loading: tuple[int, Future[tuple[Line, Advance]]] | None = None
+        self._failed: dict[int, Failure] = {}
+        self._tries: dict[int, int] = {}
+        self._refused: tuple[RefusalReport, ...] = ()
+        self._seen_at: datetime | None = None
+        self._misses = 0
+        self._denied = 0
+        self._wake = threading.Event()
+        self.view = View()
+        self.fatal: WireError | None = None
+        """The user's error that keeps this pod from ever answering; the program ends with it."""
+
+    def run(self, stopping: threading.Event) -> None:
+        """Look at the store again and again until told to stop, or until the user's error is clear."""
+        while not stopping.is_set() and self.fatal is None:
+            try:
+                self.tick()
+            except Exception:
+                self._misses += 1
+                _log.exception("a look at the store failed in a way that nobody foresaw; the service goes on")
+            self._wake.wait(self._delay())
+            self._wake.clear()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._wake.set()
+
+    @property
+    def loading(self) -> int | None:
+        """The base that is being loaded."""
+        return self.view.held.loading
+
+    def tick(self) -> None:
+        """One look: follow the target, take what was loaded, publish and drop, apply updates."""
+        trouble = self._attempt(self._follow)
+        self._take_loaded()
+        self._act(decide(self._target and self._target[0], self._settings.pod, self._held(), self._now()))
+        for base in list(self._lines):
+            trouble = self._attempt(lambda line=self._lines[base]: self._advance(line)) or trouble  # type: ignore[misc]
+        self._note(trouble)
+
+    def _attempt(self, work: Callable[[], None]) -> WireError | None:
+        try:
+            work()
+        except WireError as error:
+            return error
+        return None
+
+    def _follow(self) -> None:
+        if self._target is None:
+            self._target = read_target(self._store)
+        else:
+            try:
+                self._target = read_target_if_changed(self._store, self._target[1]) or self._target
+            except NotFound:
+                _log.warning("target.json is gone; this pod goes on with what it serves")
+
+    def _held(self) -> Held:
+        current = self._publisher.current
+        return Held(
+            serving=None if current is None else current.version.base,
+            loaded=frozenset(self._lines),
+            loading=None if self._loading is None else self._loading[0],
+            failed=dict(self._failed),
+        )
+
+    def _act(self, step: Next) -> None:
+        for base in step.forget:
+            self._failed.pop(base, None)
+            self._tries.pop(base, None)
+        if step.publish is not None:
+            self._publish(self._lines[step.publish], "swap")
+        if step.drop:
+            for base in step.drop:
+                del self._lines[base]
+            self._publisher.drop(step.drop)
+            _log.info("bases left memory", bases=sorted(step.drop))
+        if step.load is not None:
+            self._begin(step.load)
+
+    def _begin(self, base: int) -> None:
+        outcome: Future[tuple[Line, Advance]] = Future()
+        outcome.add_done_callback(lambda _: self.wake())
+        self._loading = (base, outcome)
+
+        def work() -> None:
+            try:
+                with self._metrics.build.labels("base").time():
+                    outcome.set_result(load(self._store, base, self._settings.model, self._settings.sizes))
+            except Exception as error:  # noqa: BLE001: it is the loop's to judge, in _take_loaded
+                outcome.set_exception(error)
+
+        _log.info("loading a base", base=base)
+        # A daemon, so that a slow store can't keep the process from ending.
+        threading.Thread(target=work, name=f"load-{base}", daemon=True).start()
+
+    def _take_loaded(self) -> None:
+        if self._loading is None or not self._loading[1].done():
+            return
+        base, outcome = self._loading
+        self._loading = None
+        error = outcome.exception()
+        if error is not None:
+            self._fail(base, error)
+            return
+        line, advance = outcome.result()
+        self._failed.pop(base, None)
+        self._tries.pop(base, None)
+        self._lines[base] = line
+        self._refuse(advance.refused)
+
+    def _fail(self, base: int, error: BaseException) -> None:
+        """Note why a base could not be loaded; what can't change is not tried again while it is the candidate."""
+        tries = self._tries[base] = self._tries.get(base, 0) + 1
+        target = self._target and self._target[0]
+        final = not isinstance(error, WireError) or isinstance(error, Refused)
+        reason = str(error) if isinstance(error, WireError | BuildError) else f"{type(error).__name__}: {error}"
+        if final:
+            self._refuse((Rejection(f"checkpoints/{base}", reason),))
+        for_good = final and target is not None and base == target.candidate
+        again = None if for_good else self._now() + min(_AGAIN * 2 ** min(tries, 16), _AGAIN_MOST)
+        self._failed[base] = Failure(reason, again)
+        _log.error(
+            "a base could not be loaded",
+            base=base,
+            reason=reason,
+            again=str(again),
+            exc_info=None if isinstance(error, WireError | BuildError) else error,
+        )
+
+    def _advance(self, line: Line) -> None:
+        with self._metrics.build.labels("update").time():
+            advance = line.advance()
+        self._seen_at = self._now()
+        self._refuse(advance.refused)
+        current = self._publisher.current
+        if advance.snapshot is not None and current is not None and current.version.base == line.base:
+            self._publish(line, "update")
+
+    def _publish(self, line: Line, kind: str) -> None:
+        snapshot = line.snapshot
+        self._publisher.publish(snapshot, self._now())
+        self._metrics.published.labels(kind).inc()
+        self._metrics.serving(snapshot.version.base, snapshot.version.update, snapshot.watermark)
+        _log.info("a version is published", version=str(snapshot.version), kind=kind)
+
+    def _refuse(self, refused: tuple[Rejection, ...]) -> None:
+        for each in refused:
+            _log.error("a record is refused", record=each.record, reason=each.reason)
+            self._metrics.refused.inc()
+            report = RefusalReport(each.record, each.reason, self._now())
+            others = tuple(old for old in self._refused if old.record != each.record)
+            self._refused = (*others, report)[-_REFUSALS_KEPT:]
+
+    def _note(self, trouble: WireError | None) -> None:
+        if trouble is None:
+            self._misses = self._denied = 0
+            self._seen_at = self._now()
+        else:
+            self._misses += 1
+            self._denied = self._denied + 1 if trouble.fault == "User" else 0
+            self._metrics.store_errors.inc()
+            _log.warning("the store could not be read; the service goes on", reason=str(trouble), misses=self._misses)
+        if self._denied >= _DENIED_IN_A_ROW and self._publisher.current is None:
+            self.fatal = trouble
+        held, target = self._held(), self._target and self._target[0]
+        self.view = View(
+            target=target,
+            held=held,
+            loaded=tuple(sorted(line.snapshot.version for line in self._lines.values())),
+            candidate=candidate(target, self._settings.pod, held),
+            refused=self._refused,
+            store_seen_at=self._seen_at,
+            trouble="" if trouble is None else str(trouble),
+        )
+
+    def _delay(self) -> float:
+        """Poll at the set interval; back off with jitter while the store is away, so that pods don't come back all at once."""
+        interval = self._settings.poll_seconds
+        if not self._misses:
+            return interval
+        most = max(interval, min(interval * 2 ** min(self._misses, 16), _BACKOFF_MOST_SECONDS))
+        return random.uniform(interval / 2, most)  # noqa: S311: jitter, no secret

@@ -1,0 +1,108 @@
+"""What can go wrong in a model server, drawn as one tree.
+
+ServingError
+  ConfigError        the user's: the pod can't start with this configuration; exit code 2
+  BuildError         a base or an update that must not be served; the pod goes on with what it serves
+    BadExport          the export of a base is incomplete, foreign or does not run
+    BadUpdate          a record is whole but its content does not fit the model
+  RequestError       what a client is told, each with its gRPC code and HTTP status
+    BadRequest         the request is wrong; the message names the input and the remedy
+    NotServed          this model, version or signature is not served here
+    NotReady           nothing is loaded yet
+    Overloaded         too many requests at once, or too large
+    TooLate            the deadline passed before work began
+    Unsupported        a method of the API that this server does not have
+    Broken             the model fails on a request that looked right
+"""
+
+from http import HTTPStatus
+from typing import ClassVar
+
+from grpc import StatusCode
+
+
+class ServingError(Exception):
+    """Every error that this program raises on purpose."""
+
+
+class ConfigError(ServingError):
+    """The configuration is wrong; only the user can change it.
+
+    Args:
+      reason: one CamelCase word for the condition that the operator shows.
+      message: a sentence that says what to change.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class BuildError(ServingError):
+    """A base or an update that must not be served."""
+
+
+class BadExport(BuildError):  # noqa: N818: named for what it is; the tree says it is an error
+    """The serving export of a base is incomplete, foreign or does not run."""
+
+
+class BadUpdate(BuildError):  # noqa: N818: as above
+    """A verified record whose content does not fit the model it claims to update."""
+
+
+class RequestError(ServingError):
+    """What a client is told."""
+
+    code: ClassVar[StatusCode] = StatusCode.INTERNAL
+    http: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    ours: ClassVar[bool] = True
+    """Whether the report counts it as an error of this server."""
+
+
+class BadRequest(RequestError):  # noqa: N818: as above
+    """The request is wrong; the message names the input and the remedy."""
+
+    code = StatusCode.INVALID_ARGUMENT
+    http = HTTPStatus.BAD_REQUEST
+    ours = False
+
+
+class NotServed(RequestError):  # noqa: N818: as above
+    """This model, version or signature is not served here; the message says what is."""
+
+    code = StatusCode.NOT_FOUND
+    http = HTTPStatus.NOT_FOUND
+    ours = False
+
+
+class NotReady(RequestError):  # noqa: N818: as above
+    """Nothing is loaded yet."""
+
+    code = StatusCode.UNAVAILABLE
+    http = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class Overloaded(RequestError):  # noqa: N818: as above
+    """More at once than this server takes; a client may try another replica."""
+
+    code = StatusCode.RESOURCE_EXHAUSTED
+    http = HTTPStatus.TOO_MANY_REQUESTS
+
+
+class TooLate(RequestError):  # noqa: N818: as above
+    """The deadline passed before work began."""
+
+    code = StatusCode.DEADLINE_EXCEEDED
+    http = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class Unsupported(RequestError):  # noqa: N818: as above
+    """A method of the API that this server does not have."""
+
+    code = StatusCode.UNIMPLEMENTED
+    http = HTTPStatus.NOT_IMPLEMENTED
+    ours = False
+
+
+class Broken(RequestError):  # noqa: N818: as above
+    """The model fails on a request that looked right."""
