@@ -24,10 +24,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "tandem.image" -}}
 {{- $root := index . 0 -}}
 {{- $part := get $root.Values.image (index . 1) -}}
-{{- $tag := coalesce $part.tag $root.Values.image.tag $root.Chart.AppVersion -}}
-{{- if $root.Values.image.registry -}}
-{{- printf "%s/%s:%s" (trimSuffix "/" $root.Values.image.registry) $part.repository $tag -}}
-{{- else -}}
-{{- printf "%s:%s" $part.repository $tag -}}
-{{- end -}}
+{{- $version := printf ":%s" (coalesce $part.tag $root.Values.image.tag $root.Chart.AppVersion) -}}
+{{- if $part.digest }}{{- $version = printf "@%s" $part.digest -}}{{- end -}}
+{{- if $root.Values.image.registry }}{{- printf "%s/" (trimSuffix "/" $root.Values.image.registry) -}}{{- end -}}
+{{- printf "%s%s" $part.repository $version -}}
 {{- end -}}

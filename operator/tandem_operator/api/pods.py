@@ -18,8 +18,10 @@ class Resources(Value):
     model_config = ConfigDict(
         json_schema_extra=rules(
             (
-                "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || "
-                "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)",
+                (
+                    "!has(self.requests) || !has(self.limits) || self.requests.all(k, !(k in self.limits) || "
+                    "quantity(string(self.requests[k])).compareTo(quantity(string(self.limits[k]))) <= 0)"
+                ),
                 "a request must not be more than its limit: raise the limit or lower the request",
             )
         )
