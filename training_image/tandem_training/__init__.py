@@ -1,1 +1,1 @@
-"""Trainer of Model A and Model B."""
+"""Trainer of Model A and Model B: samples in, bases and swift updates out."""

@@ -1,0 +1,165 @@
+"""All weights of a model in memory: elastic tables, dense weights with their optimizer slots, the step; cut and restored here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import structlog
+import tandem_ops
+import tensorflow as tf
+from tandem_ops import Delta, Snapshot
+
+from tandem_training.errors import WorldError
+from tandem_training.features import TableSpec, tables_of
+from tandem_training.models.protocol import Model
+from tandem_training.optimizers import Array, Optimizers
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DenseCut:
+    """Copies of everything that is not a table, of one step.
+
+    Attributes:
+      weights: dense weights and moving statistics by name, float32.
+      slots: optimizer slots by weight and slot, float32.
+      step: training steps since the first base.
+    """
+
+    weights: Mapping[str, Array]
+    slots: Mapping[str, Mapping[str, Array]]
+    step: int
+
+
+class ModelState:
+    """The weights of a model, owned by the training thread.
+
+    Args:
+      model: whose weights.
+      optimizers: whose slots.
+      seed: of initial weights and rows.
+    """
+
+    def __init__(self, model: Model, optimizers: Optimizers, seed: int) -> None:
+        self._optimizers = optimizers
+        self.specs: dict[str, TableSpec] = {spec.name: spec for spec in tables_of(model.features)}
+        self.tables: dict[str, tandem_ops.HashVariable] = {
+            name: tandem_ops.HashVariable(
+                name,
+                dim=spec.dim,
+                initializer=tandem_ops.Uniform(model.initial_range),
+                optimizer=optimizers.sparse,
+                seed=seed + i,
+            )
+            for i, (name, spec) in enumerate(sorted(self.specs.items()))
+        }
+        initial = model.weights(seed)
+        self.weights: dict[str, tf.Variable] = {
+            name: tf.Variable(weight.initial, trainable=weight.trainable, name=name)
+            for name, weight in sorted(initial.items())
+        }
+        self.slots: dict[str, dict[str, tf.Variable]] = {
+            name: {
+                slot: tf.Variable(value)
+                for slot, value in optimizers.dense.initial(initial[name].initial.shape).items()
+            }
+            for name, variable in self.weights.items()
+            if variable.trainable
+        }
+        self.step = 0
+
+    def cut_dense(self) -> DenseCut:
+        """Copy all dense weights and slots."""
+        return DenseCut(
+            weights={name: variable.numpy() for name, variable in self.weights.items()},
+            slots={name: {slot: v.numpy() for slot, v in slots.items()} for name, slots in self.slots.items()},
+            step=self.step,
+        )
+
+    def rows(self) -> dict[str, int]:
+        """Return the number of rows by table."""
+        return {name: int(table.size()) for name, table in self.tables.items()}
+
+    def restore_dense(self, cut: DenseCut, *, strict: bool) -> None:
+        """Take over dense weights.
+
+        Args:
+          cut: what a checkpoint has.
+          strict: refuse a checkpoint of another model; otherwise whatever fits by name and shape is taken, the rest stays new.
+
+        Raises:
+          WorldError: strict, and the checkpoint does not have exactly this model's weights.
+        """
+        _fit(
+            "weight",
+            {n: v.shape for n, v in self.weights.items()},
+            {n: a.shape for n, a in cut.weights.items()},
+            strict=strict,
+        )
+        for name, variable in self.weights.items():
+            value = cut.weights.get(name)
+            if value is None or tuple(variable.shape) != value.shape:
+                continue
+            variable.assign(value)
+            for slot, slot_variable in self.slots.get(name, {}).items():
+                slot_value = cut.slots.get(name, {}).get(slot)
+                if slot_value is not None and slot_value.shape == tuple(slot_variable.shape):
+                    slot_variable.assign(slot_value)
+                elif strict:
+                    raise _other_model(f"slot {slot} of weight {name}")
+        self.step = cut.step
+
+    def restore_tables(self, snapshots: Mapping[str, Snapshot], *, strict: bool) -> None:
+        """Take over tables, rows with their optimizer slots.
+
+        Args:
+          snapshots: by table.
+          strict: refuse a checkpoint of another model; otherwise a table that fits by name and width is taken (with new slots if
+            the optimizer changed), the others stay empty.
+
+        Raises:
+          WorldError: strict, and the checkpoint does not have exactly this model's tables.
+        """
+        dims = {name: (table.dim,) for name, table in self.tables.items()}
+        _fit("table", dims, {name: s.rows.shape[1:] for name, s in snapshots.items() if len(s)}, strict=strict)
+        for name, table in self.tables.items():
+            snapshot = snapshots.get(name)
+            if snapshot is None or not len(snapshot) or snapshot.rows.shape[1] != table.dim:
+                continue
+            width = table.optimizer.slots * table.dim
+            if snapshot.slots.shape[1] != width:
+                if strict:
+                    raise _other_model(f"optimizer slots of table {name}")
+                snapshot = self._with_new_slots(snapshot, table.dim)
+            table.restore(snapshot)
+
+    def _with_new_slots(self, snapshot: Snapshot, dim: int) -> Snapshot:
+        rows = len(snapshot)
+        slots = self._optimizers.sparse_slots(rows, dim)
+        return Snapshot(snapshot.keys, snapshot.rows, slots, np.zeros(rows, np.int64), snapshot.seen)
+
+
+def _fit(what: str, wanted: Mapping[str, object], found: Mapping[str, object], *, strict: bool) -> None:
+    """Say what of a checkpoint does not fit; an empty table is not in ``found`` and fits always."""
+    differing = sorted(
+        name
+        for name in {*wanted, *found}
+        if (name in found or what == "weight") and tuple(wanted.get(name, ())) != tuple(found.get(name, ()))  # type: ignore[call-overload]
+    )
+    if differing and strict:
+        raise _other_model(f"{what} {differing[0]}")
+    if differing:
+        _LOG.warning("the model changed; these begin anew or are dropped", what=what, names=differing)
+
+
+def _other_model(what: str) -> WorldError:
+    return WorldError(
+        "OtherModel",
+        f"{what} of the checkpoint does not fit the model that this Job was given; its base was made from another spec",
+    )
+
+
+__all__ = ["Delta", "DenseCut", "ModelState", "Snapshot"]

@@ -1,0 +1,1 @@
+"""Where samples come from: readers of segments and of Kafka behind one protocol."""
