@@ -1,6 +1,7 @@
 """A container image of one static program, written by hand: no base, no builder, no daemon.
 
-Only the cluster's own pause and CoreDNS images are made so; they are imported into containerd before any registry answers.
+Only the cluster's own pause and CoreDNS images are made so; they are imported into containerd before any registry
+answers.
 """
 
 import hashlib

@@ -20,7 +20,6 @@ from e2e.cluster import (
     toolchain,
     traces,
 )
-
 from e2e.cluster.client import Client, environment, gpus, is_ready
 from e2e.cluster.components import Component
 from e2e.cluster.errors import NotReadyError
@@ -89,10 +88,10 @@ def _start_all(client: Client, progress: Progress) -> None:
     with progress.step("start controller-manager, scheduler, kubelet, kube-proxy; wait for the node"):
         for component in components.FOLLOWERS:
             _start(component, client)
-        _wait(client, components.FOLLOWERS[2], lambda: is_ready(client.node()))
-    with progress.step("start CoreDNS"):
         client.kubectl("apply", "-f", str(MANIFESTS / "coredns.yaml"))
-        _wait(client, components.FOLLOWERS[2], client.dns_ready)
+        _wait(client, components.KUBELET, lambda: is_ready(client.node()))
+    with progress.step("wait for cluster DNS"):
+        _wait(client, components.KUBELET, client.dns_ready)
 
 
 def _configure(identity: Identity) -> None:

@@ -1,7 +1,7 @@
 """The user's cache: things that are slow to make, keyed by what they are made from, shared by every clone.
 
-A thing is made in a folder of its own beside its final place and renamed when whole, under a lock file, so that a reader never
-sees half of one and two clones never make the same at once.
+A thing is made in a folder of its own beside its final place and renamed when whole, under a lock file, so that a
+reader never sees half of one and two clones never make the same at once.
 """
 
 import fcntl
@@ -16,6 +16,7 @@ from pathlib import Path
 from e2e.cluster.errors import NoSpaceError
 
 KEY_LENGTH = 16
+SCRATCH = ".new-"
 
 
 def root() -> Path:
@@ -36,17 +37,16 @@ def key_of(files: Sequence[Path], *words: str) -> str:
 
 
 def obtain(place: Path, make: Callable[[Path], None]) -> Path:
-    """Return the folder ``place``, made by ``make(new_folder)`` if it is not there yet.
-
-    Older neighbours (the same thing under another key) are removed once the new one is in place.
-    """
+    """Return the folder ``place``, made by ``make(new_folder)`` if it is not there yet."""
     if place.is_dir():
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
     with locked(place.parent / ".lock"):
         if place.is_dir():
             return place
-        scratch = Path(tempfile.mkdtemp(prefix=".new-", dir=place.parent))
+        for abandoned in place.parent.glob(f"{SCRATCH}*"):  # whoever made it was killed: we hold the lock
+            shutil.rmtree(abandoned, ignore_errors=True)
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=place.parent))
         try:
             make(scratch)
             scratch.chmod(0o755)

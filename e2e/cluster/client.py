@@ -87,6 +87,6 @@ def gpus(node: Mapping[str, Any]) -> int:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return this process's environment without proxies: nothing in the cluster reaches outside, and its own addresses are direct."""
+    """Return this process's environment without proxies and other clusters: all addresses in ours are direct."""
     kept = {name: value for name, value in os.environ.items() if name.lower() not in PROXIES and name != "KUBECONFIG"}
     return {**kept, **(extra or {})}

@@ -26,7 +26,7 @@ class Component:
     words: Callable[[Identity, Mapping[str, Path]], list[str]]
 
     def command(self, identity: Identity, programs: Mapping[str, Path]) -> list[str]:
-        """Return the whole command line; ``ip netns exec`` would hide the mounts of the control groups, ``nsenter`` does not."""
+        """Return the command line; ``nsenter``, since ``ip netns exec`` would hide the control groups' mounts."""
         enter = ["nsenter", f"--net={identity.netns_path}"] if self.inside else []
         return enter + self.words(identity, programs)
 
@@ -108,7 +108,7 @@ def kubelet(identity: Identity, programs: Mapping[str, Path]) -> list[str]:
 
 
 def proxy(identity: Identity, programs: Mapping[str, Path]) -> list[str]:
-    """Services by iptables; the connection-tracking sysctls are read-only in a namespace and must be left as they are."""
+    """Services by iptables; the connection-tracking sysctls are read-only in a namespace and must be left alone."""
     return [
         str(programs["kube-proxy"]),
         f"--kubeconfig={identity.state}/config/proxy.kubeconfig",
@@ -135,11 +135,12 @@ REGISTRY = Component("registry", inside=False, words=registry)
 CONTAINERD = Component("containerd", inside=True, words=containerd)
 STORE = Component("etcd", inside=True, words=etcd)
 API = Component("apiserver", inside=True, words=apiserver)
+KUBELET = Component("kubelet", inside=True, words=kubelet)
 # These need the API server and are ended before it.
 FOLLOWERS = (
     Component("controller-manager", inside=True, words=controller_manager),
     Component("scheduler", inside=True, words=scheduler),
-    Component("kubelet", inside=True, words=kubelet),
+    KUBELET,
     Component("proxy", inside=True, words=proxy),
 )
 ALL = (REGISTRY, CONTAINERD, STORE, API, *FOLLOWERS)

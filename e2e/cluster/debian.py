@@ -38,7 +38,8 @@ def require_root() -> None:
     """
     if os.geteuid() != 0:
         raise NotRootError(
-            "This makes network namespaces, mounts and cgroups, which only root may. Run it as root, or give your own cluster with KUBECONFIG."
+            "This makes network namespaces, mounts and control groups, which only root may. "
+            "Run it as root, or give your own cluster with KUBECONFIG."
         )
 
 

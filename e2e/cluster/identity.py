@@ -1,6 +1,7 @@
 """Names, addresses and folders of one clone's cluster, all from the clone's path.
 
-Two clones on one machine share the cache and nothing else: every name that is global to the machine carries the clone's tag.
+Two clones on one machine share the cache and nothing else: every name that is global to the machine carries the
+clone's tag.
 """
 
 import hashlib
@@ -101,8 +102,8 @@ def identify(clone: Path = REPOSITORY, environ: Mapping[str, str] = os.environ) 
     port = _number(environ, "TANDEM_REGISTRY_PORT", 5000, 65535)
     if len(os.fsencode(state)) > STATE_PATH_LIMIT:
         raise UserError(
-            f"{state}: {len(os.fsencode(state))} bytes are too long for the sockets below it (at most {STATE_PATH_LIMIT}). "
-            "Set TANDEM_STATE to a shorter folder."
+            f"{state}: {len(os.fsencode(state))} bytes are too long for the sockets below it "
+            f"(at most {STATE_PATH_LIMIT}). Set TANDEM_STATE to a shorter folder."
         )
     return Identity(tag=digest.hex()[:TAG_LENGTH], octet=octet, state=state, registry_port=port)
 

@@ -14,7 +14,8 @@ def load(image: str, identity: Identity, progress: Progress) -> str:
     """Push a local image and return the name to use in pods.
 
     Args:
-      image: a name in buildah's (or podman's) storage, or the path of an archive that ``docker save`` or ``buildah push`` wrote.
+      image: a name in buildah's (or podman's) storage, or the path of an archive that ``docker save`` or ``buildah
+        push`` wrote.
       identity: whose cluster.
       progress: where the step is told.
 
@@ -36,7 +37,7 @@ def load(image: str, identity: Identity, progress: Progress) -> str:
 
 
 def target(image: str, registry: str) -> str:
-    """Return the name under which a local image is pushed: the registry, and its own name without the host it came from.
+    """Return the name under which a local image is pushed: the registry, and its own name without its old host.
 
     >>> target("localhost/search/model:3", "10.89.7.1:5000")
     '10.89.7.1:5000/search/model:3'

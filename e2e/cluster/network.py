@@ -1,4 +1,4 @@
-"""The node's own network: a namespace and one link to the machine; no default route, so nothing in it can reach outside."""
+"""The node's own network: a namespace and one link to the machine; no default route, so nothing reaches outside."""
 
 import errno
 import json
@@ -19,7 +19,8 @@ def require_free(identity: Identity) -> None:
     taken = overlapping(identity.subnet, shell.run(["ip", "-j", "-4", "route", "show", "table", "all"]))
     if taken:
         raise AddressTakenError(
-            f"{identity.subnet} is taken on this machine by {taken}. Choose another with TANDEM_SUBNET=X (for 10.89.X.0/24)."
+            f"{identity.subnet} is taken on this machine by {taken}. "
+            "Choose another with TANDEM_SUBNET=X (for 10.89.X.0/24)."
         )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

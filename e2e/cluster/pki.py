@@ -1,4 +1,4 @@
-"""Certificates of one cluster, by openssl: an authority, one certificate per component, one key pair for service-account tokens."""
+"""Certificates of one cluster, by openssl: an authority, one per component, a key pair for service-account tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """The cluster's own processes: started apart from any terminal, recorded with their start time, ended by exactly that.
 
-A pid alone proves nothing: after every process was killed at once, another program may have it. The kernel's start time (in ticks
-since boot) together with the boot's id names a process for ever.
+A pid alone proves nothing: after every process was killed at once, another program may have it. The kernel's start
+time (in ticks since boot) together with the boot's id names a process for ever.
 """
 
 import json
@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -140,10 +141,8 @@ def _still_there(record: Record, boot: str) -> bool:
 
 def _reaped(pid: int) -> Entry | None:
     """Look at a process, after collecting it if it was our own child and has ended."""
-    try:
+    with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
     return entry(pid)
 
 

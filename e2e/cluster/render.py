@@ -1,4 +1,4 @@
-"""Every configuration file of the cluster as a function from the identity; JSON wherever YAML is read, since JSON is YAML."""
+"""Every configuration file of the cluster as a function of the identity; JSON wherever YAML is read: JSON is YAML."""
 
 import base64
 import json
@@ -18,8 +18,8 @@ UNUSED_PLUGINS = ("aufs", "btrfs", "devmapper", "zfs")
 def containerd(identity: Identity, *, with_pods: bool = True) -> str:
     """Return containerd's configuration.
 
-    ``restrict_oom_score_adj``: without CAP_SYS_RESOURCE pods die at their first write of a score. The sandboxes' namespaces and runc's
-    state lie below our own folder, so that nothing of two clusters mixes.
+    ``restrict_oom_score_adj``: without CAP_SYS_RESOURCE pods die at their first write of a score. The sandboxes'
+    namespaces and runc's state lie below our own folder, so that nothing of two clusters mixes.
 
     Args:
       identity: whose cluster.
@@ -84,8 +84,8 @@ def registry(identity: Identity) -> str:
 def cni(identity: Identity) -> str:
     """Return the pod network: point-to-point links, no bridge.
 
-    Two pods on one bridge answer each other past the address translation, which breaks Services and DNS where the kernel applies no
-    netfilter rules to bridged packets in a namespace.
+    Two pods on one bridge answer each other past the address translation, which breaks Services and DNS where the
+    kernel applies no netfilter rules to bridged packets in a namespace.
     """
     ranges = {"type": "host-local", "dataDir": str(identity.run / "ipam"), "ranges": [[{"subnet": POD_SUBNET}]]}
     link = {"type": "ptp", "ipMasq": False, "ipam": {**ranges, "routes": [{"dst": "0.0.0.0/0"}]}}
@@ -94,7 +94,7 @@ def cni(identity: Identity) -> str:
 
 
 def kubelet(identity: Identity) -> str:
-    """Return the kubelet's configuration: nothing is ever evicted or collected for want of space before the disk is truly full."""
+    """Return the kubelet's configuration: nothing is evicted or collected for want of space before the disk is full."""
     pki = identity.state / "pki"
     return _json(
         {

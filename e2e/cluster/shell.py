@@ -1,4 +1,4 @@
-"""The only way this package starts a program and waits for it: an argument list, a time limit, its own words on failure."""
+"""The only way this package runs a program to its end: an argument list, a time limit, its own words on failure."""
 
 import os
 import subprocess

@@ -1,6 +1,7 @@
-"""Taking a cluster down, or clearing what is left of one: the same steps, each of which accepts that its part is already gone."""
+"""Taking a cluster down, or clearing what is left of one: the same steps; each accepts that its part is gone."""
 
 import shutil
+import socket
 import time
 from pathlib import Path
 
@@ -11,13 +12,15 @@ from e2e.cluster.identity import Identity
 from e2e.cluster.progress import Progress
 from e2e.cluster.traces import Condition
 
-GRACE_S = 5
+GRACE_S = 2
 SETTLE_S = 10
+FORGET_S = 10
 # What the state folder keeps between clusters: the registry's images, containerd's images, the last logs.
 DISCARDED = ("etcd", "kubelet", "pki", "config", "kubeconfig", "processes.json")
 CONTAINER_LOGS = Path("/var/log/containers")  # the kubelet links every log from here, whatever its own log folder
 CNI_RESULTS = Path("/var/lib/cni/results")  # containerd's CNI library caches results here, whatever its own folders
-DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
+DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins/kubelet.sock")  # of whichever kubelet started last
+SHIMS = (Path("/run/containerd/s"), Path("/run/containerd"))
 
 
 def down(identity: Identity, progress: Progress) -> None:
@@ -51,19 +54,27 @@ def _release_containers(identity: Identity, found: traces.Traces) -> bool:
         return False
     client = Client(identity, {})
     try:
-        tasks = client.ctr("task", "ls", "-q").split()
-        if tasks:
-            client.ctr("task", "delete", "--force", *tasks)
-        containers = client.ctr("container", "ls", "-q").split()
-        if containers:
-            client.ctr("container", "rm", *containers)
+        # containerd itself forgets tasks as it sees them end; ctr and it may race for one, so it is asked again.
+        shell.wait_until("no container left", lambda: _forget(client), timeout=FORGET_S)
     except ClusterError:
         return False
     return True
 
 
+def _forget(client: Client) -> bool:
+    """Have containerd delete every task and container; tell whether there is none (any more)."""
+    containers = client.ctr("container", "ls", "-q").split()
+    for kind, names in (("task", client.ctr("task", "ls", "-q").split()), ("container", containers)):
+        if names:
+            try:
+                client.ctr(kind, "rm", *names)
+            except ClusterError:
+                return False
+    return not containers
+
+
 def _kill_rest(identity: Identity) -> None:
-    """Kill what is ours and still runs: shims, components that were never recorded, and pods that a kubelet started meanwhile."""
+    """Kill what is ours and still runs: shims, components never recorded, pods that a kubelet started meanwhile."""
     rest = traces.look(identity)
     processes.kill([seen.pid for seen in rest.processes])
     processes.kill(cgroups.pids(identity.cgroup))
@@ -80,10 +91,10 @@ def _clear(identity: Identity, *, keep_images: bool) -> None:
     if Path("/sys/class/net", identity.veth).exists():
         shell.succeeds(["ip", "link", "del", identity.veth])
     cgroups.remove(identity.cgroup)
+    _remove_strays(identity)
     shutil.rmtree(identity.run, ignore_errors=True)
     if not keep_images:
         shutil.rmtree(identity.state / "containerd", ignore_errors=True)
-    _remove_strays(identity)
     _discard(identity)
 
 
@@ -94,14 +105,37 @@ def _remove_shim_sockets(identity: Identity) -> None:
 
 
 def _remove_strays(identity: Identity) -> None:
-    """Remove what programs of ours wrote to places that no flag changes."""
-    if CONTAINER_LOGS.is_dir():
-        for link in CONTAINER_LOGS.iterdir():
-            if link.is_symlink() and str(link.readlink()).startswith(f"{identity.state}/"):
-                link.unlink()
-    if CNI_RESULTS.is_dir():
-        for result in CNI_RESULTS.glob(f"{identity.netns}-*"):
+    """Remove what programs of ours wrote to places that no flag changes; the folders too, if nobody else uses them."""
+    for link in CONTAINER_LOGS.glob("*"):
+        if link.is_symlink() and str(link.readlink()).startswith(f"{identity.state}/"):
+            link.unlink()
+    for pod in identity.run.glob("containerd/io.containerd.grpc.v1.cri/sandboxes/*"):
+        for result in CNI_RESULTS.glob(f"*-{pod.name}-*"):
             result.unlink()
+    if DEVICE_PLUGINS.is_socket() and not _answers(DEVICE_PLUGINS):
+        DEVICE_PLUGINS.unlink()
+    for folder in (
+        CONTAINER_LOGS,
+        CNI_RESULTS,
+        CNI_RESULTS.parent,
+        DEVICE_PLUGINS.parent,
+        DEVICE_PLUGINS.parents[1],
+        *SHIMS,
+    ):
+        try:
+            folder.rmdir()
+        except OSError:
+            continue  # not empty, or not there
+
+
+def _answers(path: Path) -> bool:
+    """Whether a program listens on a socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _discard(identity: Identity) -> bool:

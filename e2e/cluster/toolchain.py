@@ -1,13 +1,14 @@
 """The cluster's programs as Go modules: which, which version, how each is built, and where it lies in the cache.
 
-``tools/<name>/go.mod`` pins the version and ``go.sum`` the checked sum of every module that takes part; nothing else decides what is
-built, so these files, our own sources and the flags below are the cache's key.
+``tools/<name>/go.mod`` pins the version and ``go.sum`` the checked sum of every module that takes part; nothing else
+decides what is built, so these files, our own sources and the flags below are the cache's key.
 """
 
 import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from e2e.cluster import cache, shell
@@ -123,7 +124,7 @@ def obtain_all(progress: Progress) -> Programs:
             go = require_go()
             cache.require_space(cache.root(), BUILD_SPACE_GB)
             with progress.step(f"build {tool.name} {tool.version()} from its Go module, about {tool.typical}, once"):
-                cache.obtain(place, lambda folder, tool=tool: _build(go, tool, folder))  # type: ignore[misc]
+                cache.obtain(place, partial(_build, go, tool))
         paths |= {program: place / program for program in tool.programs}
     return paths
 

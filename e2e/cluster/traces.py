@@ -1,7 +1,7 @@
 """What there is of a clone's cluster on the machine, and what that means: nothing, a cluster, half of one, or ruins.
 
-A machine may end every process at once (a reboot, a closed job): namespaces, links, mounts and folders are still there then, and no
-process is. So nothing is believed because it was written down; everything is looked for.
+A machine may end every process at once (a reboot, a closed job): namespaces, links, mounts and folders are still
+there then, and no process is. So nothing is believed because it was written down; everything is looked for.
 """
 
 import os
@@ -117,7 +117,7 @@ def remains(identity: Identity, mounts: str) -> list[str]:
 
 
 def mount_points(identity: Identity, mounts: str) -> list[str]:
-    """Return our mounts from the text of ``/proc/self/mounts``, innermost first, the namespace itself not among them."""
+    """Return our mounts from the text of ``/proc/self/mounts``, innermost first, but for the namespace itself."""
     folders = (f"{identity.state}/", f"{identity.run}/")
     points = [_unescaped(line.split()[1]) for line in mounts.splitlines()]
     return sorted((point for point in points if f"{point}/".startswith(folders)), reverse=True)

@@ -1,6 +1,7 @@
 """The base image where no public registry is reachable: Debian's own packages, trimmed as ``debian:bookworm-slim`` is.
 
-The Dockerfiles name ``debian:bookworm-slim`` and never learn of this; it is given to them as the build argument ``BASE``.
+The Dockerfiles name ``debian:bookworm-slim`` and never learn of this; it is given to them as the build argument
+``BASE``.
 """
 
 import shutil
@@ -28,7 +29,8 @@ APT = """\
 Acquire::Languages "none";
 Acquire::GzipIndexes "true";
 Apt::AutoRemove::SuggestsImportant "false";
-DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb /var/cache/apt/*.bin || true"; };
+DPkg::Post-Invoke { "rm -f /var/cache/apt/archives/*.deb /var/cache/apt/archives/partial/*.deb \
+/var/cache/apt/*.bin || true"; };
 """
 EMPTIED = (
     "usr/share/groff",

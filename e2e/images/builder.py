@@ -1,7 +1,7 @@
 """Building with buildah, without a daemon, and pushing what was built.
 
-buildah's layers live in the user's cache, apart from the machine's own images. They are shared by every clone; names are not:
-an image is pushed by its id, so that two clones never push each other's work.
+buildah's layers live in the user's cache, apart from the machine's own images. They are shared by every clone; names
+are not: an image is pushed by its id, so that two clones never push each other's work.
 """
 
 import json
@@ -98,8 +98,9 @@ def builder(identity: Identity, environ: Mapping[str, str] = os.environ) -> Buil
 def command(image: Image, base_name: str, note: Path) -> list[str]:
     """Return buildah's words for one build.
 
-    The network is the machine's own, and so are the certificates while a step runs: package registries may stand behind a proxy with
-    its own CA. They are an overlay, since a package may want to write there; what it writes is dropped, the image keeps the base's.
+    The network is the machine's own, and so are the certificates while a step runs: package registries may stand
+    behind a proxy with its own CA. They are an overlay, since a package may want to write there; what it writes is
+    dropped, the image keeps the base's.
     """
     words = ["bud", "--quiet", "--layers", "--isolation", "chroot", "--network", "host"]
     words += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:O", "--build-arg", f"BASE={base_name}"]
