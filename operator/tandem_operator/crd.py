@@ -5,6 +5,7 @@ tells whether they are current.
 """
 
 import argparse
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,6 +58,8 @@ ROOT_RULES: Final = (
     },
     {
         "rule": f"!({SERVED}) || ({SAME_PLACE})",
+        "fieldPath": ".spec.store.s3",
+        "reason": "FieldValueForbidden",
         "message": "spec.store.s3.bucket and prefix are fixed once a base is served, since pods read there: put them "
         "back, or make another OnlineModel with bootstrap.from",
     },
@@ -114,8 +117,8 @@ COLUMNS: Final = (
     {
         "name": "Stalled",
         "type": "string",
-        "jsonPath": '.status.conditions[?(@.type=="Stalled")].reason',
-        "description": "Why nothing goes on, if so.",
+        "jsonPath": '.status.conditions[?(@.type=="Stalled")].status',
+        "description": "Whether it waits for a person; the condition says for what.",
         "priority": 1,
     },
 )
@@ -142,6 +145,8 @@ def _node(raw: Node, definitions: Mapping[str, Node]) -> Node:
             node[key] = _node(value, definitions)
         elif key in {"exclusiveMinimum", "exclusiveMaximum"}:
             node[key.removeprefix("exclusive").lower()], node[key] = value, True
+        elif key == "description":
+            node[key] = _plain(value)
         else:
             node[key] = value
     if "additionalProperties" in raw and "additionalProperties" not in node:
@@ -151,6 +156,11 @@ def _node(raw: Node, definitions: Mapping[str, Node]) -> Node:
         if default is not None:
             node["default"] = default
     return node
+
+
+def _plain(text: str) -> str:
+    """Write a docstring as one paragraph without the ids of our own documents, such as (M3)."""
+    return re.sub(r" \([A-Z][0-9]\)", "", " ".join(text.split()))
 
 
 def _flatten(raw: Node, definitions: Mapping[str, Node]) -> Node:

@@ -24,7 +24,7 @@ from tandem_operator.api.names import (
     Role,
 )
 from tandem_operator.api.pods import EnvVar, LocalReference, PodTemplate, Resources, Toleration
-from tandem_operator.api.resource import Metadata, OnlineModel, explain
+from tandem_operator.api.resource import Metadata, OnlineModel, SpecInvalid, explain
 from tandem_operator.api.scalars import Share, Threshold, format_duration, format_time, parse_duration
 from tandem_operator.api.schedule import (
     Daily,
@@ -175,6 +175,7 @@ __all__ = [
     "ServingStatus",
     "Share",
     "Spec",
+    "SpecInvalid",
     "StartAt",
     "Status",
     "Store",

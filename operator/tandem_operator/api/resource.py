@@ -5,11 +5,13 @@ from typing import Any, Self
 
 from pydantic import Field, ValidationError
 
-from tandem_operator.api.names import Reason
 from tandem_operator.api.scalars import Time, Value
 from tandem_operator.api.spec import Spec
 from tandem_operator.api.status import Status
-from tandem_operator.errors import SpecInvalid
+
+
+class SpecInvalid(ValueError):  # noqa: N818 - named by what is wrong, as all errors of Tandem
+    """The spec asks for what cannot be (the user's error); the message names each field and says what to do."""
 
 
 class Metadata(Value):
@@ -45,7 +47,7 @@ class OnlineModel(Value):
         try:
             spec = Spec.model_validate(body.get("spec", {}))
         except ValidationError as error:
-            raise SpecInvalid(Reason.INVALID_SPEC, explain(error)) from error
+            raise SpecInvalid(explain(error)) from error
         try:
             status = Status.model_validate(body.get("status") or {})
         except ValidationError:

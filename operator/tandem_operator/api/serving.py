@@ -31,11 +31,11 @@ class Gpu(Value):
     """GPUs of a serving pod."""
 
     count: int = Field(default=1, ge=1, le=16, description="GPUs per pod (nvidia.com/gpu).")
-    cuda_graph: CudaGraph = Field(default=CudaGraph(), description="CUDA Graph.")
+    cuda_graph: CudaGraph = Field(default=CudaGraph(), description="CUDA Graph over the whole dense computation.")
 
 
 class Serving(Value):
-    """The pods that answer."""
+    """The pods that answer: TensorFlow Serving's gRPC and REST interfaces at the Service NAME-serving."""
 
     replicas: int = Field(
         default=1, ge=0, le=10_000, description="Number of serving pods; 0 serves nothing, and a candidate waits."
@@ -48,7 +48,9 @@ class Serving(Value):
         default=Resources(requests={"cpu": "250m", "memory": "512Mi"}, limits={"memory": "2Gi"}),
         description="Compute resources of the serving container; GPUs are added by `gpu`.",
     )
-    template: PodTemplate = Field(default=PodTemplate(), description="What is added to the serving pods.")
+    template: PodTemplate = Field(
+        default=PodTemplate(), description="What is added to the serving pods; all else about them is Tandem's own."
+    )
 
 
 class Quantize(StrEnum):
@@ -69,9 +71,11 @@ class Compression(Value):
 
 
 class Export(Value):
-    """The serving form of a base."""
+    """The form in which a base reaches serving."""
 
-    compression: Compression = Field(default=Compression(), description="What makes it smaller.")
+    compression: Compression = Field(
+        default=Compression(), description="What makes the export smaller than the training form."
+    )
 
 
 class RolloutStep(Value):
@@ -191,7 +195,7 @@ class Alerts(Value):
 
 
 class Monitoring(Value):
-    """What is measured and when it is too late."""
+    """What is measured, and how old the answering weights may be."""
 
     freshness_target: Annotated[Duration, Within("1s", "7d")] = Field(
         default="2m",

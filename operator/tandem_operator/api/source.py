@@ -14,7 +14,7 @@ DEFAULT_REGION = "us-east-1"
 
 
 class ModelSource(Value):
-    """The code that builds the model."""
+    """The code that builds the model: your function, in Tandem's training image or one of your own."""
 
     entrypoint: str = Field(
         pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$",
@@ -31,7 +31,7 @@ class ModelSource(Value):
 
 
 class Weights(Value):
-    """How weights fall into groups (M1); what is not named here is changing, and travels with every swift update."""
+    """How weights fall into groups (M1); whatever is not named here is changing, and travels with every swift update."""
 
     freezing: Annotated[tuple[Identifier, ...], Field(max_length=256)] = Field(
         default=(),
@@ -174,7 +174,7 @@ class Retention(Value):
 
 
 class Store(Value):
-    """The object store, which is the truth for all weights."""
+    """The object store: bases, updates and stream positions lie there, and serving reads its weights from there."""
 
     s3: S3 = Field(description="An S3 store: AWS, or any server that has conditional writes.")
     deletion_policy: DeletionPolicy = Field(
@@ -185,7 +185,7 @@ class Store(Value):
 
 
 class Bootstrap(Value):
-    """Where the first base comes from."""
+    """Where the first base comes from: a training of some minutes on the streams, or an existing base."""
 
     source: str | None = Field(
         default=None,

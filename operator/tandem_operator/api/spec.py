@@ -35,22 +35,22 @@ class Spec(Value):
         "serving goes on.",
     )
     suspend: bool = Field(default=False, description="Trainers end gracefully, a rollout finishes, serving goes on.")
-    model: ModelSource = Field(description="The code that builds the model.")
-    weights: Weights = Field(default=Weights(), description="Weight groups.")
+    model: ModelSource
+    weights: Weights = Field(default=Weights())
     streams: Annotated[tuple[Stream, ...], Field(max_length=8)] = Field(
         description="Labelled samples, one stream per task.",
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
     )
-    store: Store = Field(description="Object store for bases, updates and positions.")
-    bootstrap: Bootstrap = Field(default=Bootstrap(), description="Where the first base comes from.")
-    training: Training = Field(default=Training(), description="The training Jobs.")
-    swift: Swift = Field(default=Swift(), description="Swift updates.")
-    daily: Daily = Field(default=Daily(), description="Daily mode.")
-    promotion: Promotion = Field(default=Promotion(), description="Promotion mode.")
-    serving: Serving = Field(default=Serving(), description="The serving pods.")
-    export: Export = Field(default=Export(), description="The serving form of bases.")
-    rollout: Rollout = Field(default=Rollout(), description="How new bases reach the pods.")
-    monitoring: Monitoring = Field(default=Monitoring(), description="What is measured.")
+    store: Store
+    bootstrap: Bootstrap = Field(default=Bootstrap())
+    training: Training = Field(default=Training())
+    swift: Swift = Field(default=Swift())
+    daily: Daily = Field(default=Daily())
+    promotion: Promotion = Field(default=Promotion())
+    serving: Serving = Field(default=Serving())
+    export: Export = Field(default=Export())
+    rollout: Rollout = Field(default=Rollout())
+    monitoring: Monitoring = Field(default=Monitoring())
 
     @model_validator(mode="after")
     def _some_stream(self) -> "Spec":

@@ -54,7 +54,7 @@ class AdmissionRule(StrEnum):
 
 
 class Admission(Value):
-    """Which ids get a row of their own; others answer as zeros."""
+    """Which ids get a row of their own (E3); all others read as zeros."""
 
     rule: AdmissionRule = Field(
         default=AdmissionRule.EVERY,
@@ -82,7 +82,7 @@ class Eviction(Value):
 
 
 class Training(Value):
-    """The Jobs of Model A and Model B."""
+    """The training Jobs: Model A trains all weights and makes bases, Model B streams the changing groups."""
 
     workers: int = Field(default=1, ge=1, le=1024, description="Workers per training Job.")
     parameter_servers: int = Field(
@@ -95,14 +95,23 @@ class Training(Value):
     seed: int = Field(
         default=0, ge=0, le=2**31 - 1, description="Seed of all randomness: new rows, initial weights, admission."
     )
-    optimizer: Optimizer = Field(default=Optimizer(), description="The optimizer and its penalties.")
-    admission: Admission = Field(default=Admission(), description="Which ids get a row.")
-    eviction: Eviction = Field(default=Eviction(), description="Which rows leave.")
+    optimizer: Optimizer = Field(
+        default=Optimizer(),
+        description="The optimizer and its penalties (sparse group lasso); with all penalties 0, the plain optimizer.",
+    )
+    admission: Admission = Field(
+        default=Admission(), description="Which ids get a row of their own; all others read as zeros."
+    )
+    eviction: Eviction = Field(
+        default=Eviction(), description="Which rows leave; their removal reaches serving with the next update."
+    )
     resources: Resources = Field(
         default=Resources(requests={"cpu": "500m", "memory": "1Gi"}, limits={"memory": "4Gi"}),
         description="Compute resources of each training container.",
     )
-    template: PodTemplate = Field(default=PodTemplate(), description="What is added to the training pods.")
+    template: PodTemplate = Field(
+        default=PodTemplate(), description="What is added to the training pods; all else about them is Tandem's own."
+    )
 
 
 class Swift(Value):
