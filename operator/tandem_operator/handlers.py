@@ -1,0 +1,41 @@
+"""kopf wiring: every event of a model or of one of its children only wakes the model's key in the queue; nothing is decided here.
+
+kopf is imported without its types, hence the ignored decorators.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import kopf
+
+from tandem_operator.api import GROUP, LABEL_MODEL, PLURAL, VERSION
+from tandem_operator.queue import KeyedQueue
+
+
+@kopf.on.startup()  # type: ignore[untyped-decorator]
+def configure(settings: kopf.OperatorSettings, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+    """Keep kopf to watching: no events of its own, no annotations, no finalizers."""
+    settings.posting.enabled = False
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.networking.request_timeout = 30
+
+
+@kopf.on.event(GROUP, VERSION, PLURAL)  # type: ignore[untyped-decorator]
+async def model(namespace: str | None, name: str | None, memo: kopf.Memo, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+    """Wake a model that was made, changed or deleted."""
+    _wake(memo, namespace, name)
+
+
+@kopf.on.event("batch", "v1", "jobs", labels={LABEL_MODEL: kopf.PRESENT})  # type: ignore[untyped-decorator]
+@kopf.on.event("apps", "v1", "deployments", labels={LABEL_MODEL: kopf.PRESENT})  # type: ignore[untyped-decorator]
+@kopf.on.event("", "v1", "pods", labels={LABEL_MODEL: kopf.PRESENT})  # type: ignore[untyped-decorator]
+async def child(namespace: str | None, labels: Mapping[str, str], memo: kopf.Memo, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+    """Wake the model of a child that changed."""
+    _wake(memo, namespace, labels.get(LABEL_MODEL))
+
+
+def _wake(memo: kopf.Memo, namespace: str | None, name: str | None) -> None:
+    queue: KeyedQueue = memo.queue
+    if namespace and name:
+        queue.add(f"{namespace}/{name}")

@@ -1,0 +1,122 @@
+"""What conditions and status are made from: one value with everything that is known at one instant."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tandem_wire.report import Fault
+
+from tandem_operator.api import OnlineModel, Reason
+from tandem_operator.facts import Situation, slowest
+from tandem_operator.observed import Failures, JobPhase, JobView, Observed, PodView, StoreFault
+
+PROVED = timedelta(seconds=30)
+"""A Job that has run this long after a failure does no longer stand for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What a person must change: a reason and a sentence that says what to do."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One instant of one model. ``situation`` is None when the store could not be read or is not ours."""
+
+    model: OnlineModel
+    seen: Observed
+    now: datetime
+    situation: Situation | None = None
+    refused: tuple[Reason, str] | None = None
+    """Why nothing may be written to the store."""
+    acting: bool = False
+    """Whether the plan changes anything."""
+
+    @property
+    def fault(self) -> StoreFault | None:
+        """The store's fault, if it could not be read."""
+        return self.seen.store if isinstance(self.seen.store, StoreFault) else None
+
+    @property
+    def answering(self) -> tuple[PodView, ...]:
+        """The pods that are ready and may be answering."""
+        return tuple(pod for pod in self.seen.pods if pod.ready and pod.live)
+
+    @property
+    def oldest(self) -> PodView | None:
+        """The live pod whose watermark is the oldest."""
+        return slowest(self.seen.pods)
+
+    @property
+    def freshness(self) -> timedelta | None:
+        """Now minus the oldest watermark that a pod answers from; None while no pod reports one."""
+        pod = self.oldest
+        serving = pod.report.serving if pod is not None and pod.report is not None else None
+        return None if serving is None or serving.watermark is None else max(self.now - serving.watermark, timedelta())
+
+
+def failing(picture: Picture, job: JobView | None, name: str) -> Failures | None:
+    """Give the failure of a trainer that has not been made good yet."""
+    failures = picture.seen.memory.failures.get(name)
+    if failures is None or failures.phase is not JobPhase.FAILED:
+        return None
+    if job is not None and job.uid != failures.uid and job.started is not None and picture.now - job.started > PROVED:
+        return None
+    if job is None and picture.now - failures.last > timedelta(minutes=5):
+        return None
+    return failures
+
+
+def trouble(picture: Picture) -> Trouble | None:
+    """Give the first thing that only a person can mend."""
+    if picture.refused is not None:
+        return Trouble(picture.refused[0].value, picture.refused[1])
+    if picture.fault is not None:
+        return Trouble(picture.fault.reason, picture.fault.message) if picture.fault.users else None
+    return _spec_trouble(picture) or _cluster_trouble(picture) or _trainer_trouble(picture) or _pod_trouble(picture)
+
+
+def _spec_trouble(picture: Picture) -> Trouble | None:
+    spec = picture.model.spec
+    base, situation = spec.rollout.base, picture.situation
+    if situation is None:
+        return None
+    if base is not None and base not in situation.facts.usable and situation.target.stable is not None:
+        kept = ", ".join(map(str, sorted(situation.facts.usable))) or "none"
+        message = f"spec.rollout.base: base {base} is not in the store. Choose one of: {kept}; or remove the field."
+        return Trouble(Reason.NO_SUCH_BASE.value, message)
+    if situation.target.stable is None and spec.bootstrap.source is not None:
+        message = "spec.bootstrap.from: the first base cannot be copied from another model yet. Remove it to train one from the streams."
+        return Trouble(Reason.NOT_SUPPORTED_YET.value, message)
+    return None
+
+
+def _cluster_trouble(picture: Picture) -> Trouble | None:
+    refusal = picture.seen.memory.refusal
+    return None if refusal is None else Trouble("ClusterRefused", f"The API server refused a change: {refusal}")
+
+
+def _trainer_trouble(picture: Picture) -> Trouble | None:
+    there = {job.name: job for job in picture.seen.jobs}
+    for name in sorted({*there, *picture.seen.memory.failures}):
+        failures = failing(picture, there.get(name), name)
+        ended = failures.termination if failures is not None else None
+        if ended is not None and ended.kind is Fault.USER:
+            return Trouble(ended.reason, ended.message)
+    return next((_waiting(job.name, job.waiting) for job in there.values() if job.waiting is not None), None)
+
+
+def _pod_trouble(picture: Picture) -> Trouble | None:
+    return next((_waiting(pod.name, pod.waiting) for pod in picture.seen.pods if pod.waiting is not None), None)
+
+
+def _waiting(name: str, waiting: str | None) -> Trouble:
+    said = waiting or ""
+    reason = Reason.UNSCHEDULABLE
+    if "Image" in said.partition(":")[0]:
+        reason = Reason.IMAGE_UNAVAILABLE
+    elif "secret" in said:
+        reason = Reason.MISSING_SECRET
+    return Trouble(reason.value, f"{name} cannot start: {said}")

@@ -1,0 +1,187 @@
+"""(resource, observed, now) → what to do, what to say, when to look again. Pure: no client, no clock, no log.
+
+A transition of the cycle is always alone among the actions that matter: what follows from it is decided at the next look, from what
+then stands in the store. So a plan may be carried out late, twice, by two operators, or be cut short between any two calls.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tandem_wire.target import Target
+
+from tandem_operator import children, cycle, facts, jobs, ownership, trainers
+from tandem_operator.actions import (
+    Action,
+    Apply,
+    DeleteJob,
+    PurgeStore,
+    Retain,
+    SetFinalizer,
+    Severity,
+    Tell,
+    WriteTarget,
+)
+from tandem_operator.api import FINALIZER, CycleState, DeletionPolicy, OnlineModel, Reason, Role, Status
+from tandem_operator.children import Child, Images
+from tandem_operator.observed import Observed, StoreFault, StoreView
+from tandem_operator.picture import Picture, trouble
+from tandem_operator.status import status
+
+SOON = timedelta(seconds=1)
+"""When to look again while pods or trainers are on their way somewhere."""
+SLOWEST = timedelta(seconds=15)
+RETENTION_EVERY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a look at one model leads to."""
+
+    actions: tuple[Action, ...]
+    status: Status
+    requeue: timedelta | None
+
+
+def plan(model: OnlineModel, seen: Observed, images: Images, now: datetime) -> Plan:
+    """Decide everything for one model at one instant.
+
+    Args:
+      model: the resource with its last status.
+      seen: cluster, store and pods; the store read after the cluster.
+      images: what children run unless the spec names others.
+      now: the wall clock, to the millisecond.
+    """
+    if model.metadata.deletion_timestamp is not None:
+        return _deletion(model, seen, now)
+    base = (*_finalizer(model), *_serving(model, seen, images))
+    if isinstance(seen.store, StoreFault):
+        return _finish(Picture(model, seen, now, acting=bool(base)), base, SLOWEST)
+    claim = ownership.claim(model, seen.store, seen.cluster, now)
+    if claim.refused is not None:
+        return _finish(Picture(model, seen, now, refused=claim.refused, acting=bool(base)), base, SLOWEST)
+    if claim.take is not None:
+        write = WriteTarget(claim.take, seen.store.etag, "Adopted", claim.why)
+        here = facts.situation(model, seen, seen.store, claim.take, now)
+        return _finish(Picture(model, seen, now, here, acting=True), (*base, write), SOON)
+    if claim.ours is None:
+        raise AssertionError("a claim is ours, to be taken, or refused")
+    return _cycle(model, seen, images, claim.ours, base, now)
+
+
+def _cycle(
+    model: OnlineModel, seen: Observed, images: Images, target: Target, base: tuple[Action, ...], now: datetime
+) -> Plan:
+    store = _store(seen)
+    here = facts.situation(model, seen, store, target, now)
+    decision = cycle.decide(target, here.facts)
+    if decision is not None:
+        write = WriteTarget(decision.target, store.etag, decision.event.value, decision.why)
+        tell = Tell(_severity(decision.event), decision.event.value, _sentence(decision.why))
+        return _finish(Picture(model, seen, now, here, acting=True), (*base, write, tell), timedelta())
+    want = jobs.wanted(
+        target,
+        here.state,
+        seen.pods,
+        here.facts.taken,
+        handoff=model.spec.promotion.handoff,
+        suspend=model.spec.suspend,
+    )
+    rendered = _trainers(model, target, store, want, images)
+    work, pause = jobs.steps(want, rendered, seen, now)
+    actions = (*base, *work)
+    picture = Picture(model, seen, now, here, acting=bool(actions))
+    retain = _retention(here, seen, now)
+    return _finish(picture, (*actions, *retain), _requeue(model, here, pause, now, acting=bool(actions)))
+
+
+def _store(seen: Observed) -> StoreView:
+    if isinstance(seen.store, StoreFault):
+        raise AssertionError("the caller has looked")
+    return seen.store
+
+
+def _trainers(
+    model: OnlineModel, target: Target, store: StoreView, want: jobs.Wanted, images: Images
+) -> dict[str, Child]:
+    configs = []
+    if want.run is not None and target.run is not None:
+        configs.append(trainers.trainer_a(model, target.run))
+    for number in sorted(want.lineages):
+        base = store.bases.get(number)
+        made_from = trainers.contract_of(model, base.contract if base is not None else None)
+        configs.append(trainers.trainer_b(model, number, made_from))
+    rendered = (children.trainer_job(model, config, images) for config in configs)
+    return {child.name: child for child in rendered}
+
+
+def _serving(model: OnlineModel, seen: Observed, images: Images) -> tuple[Action, ...]:
+    """Apply the Deployment and the Service unless they are as this process applied them."""
+    found: list[Action] = []
+    for child in (children.serving_service(model), children.serving_deployment(model, images)):
+        there = seen.child(child.kind, child.name)
+        applied = seen.memory.applied.get((child.kind, child.name))
+        if there is None or there.fingerprint != child.fingerprint or applied != there.generation:
+            found.append(Apply(child))
+    return tuple(found)
+
+
+def _finalizer(model: OnlineModel) -> tuple[Action, ...]:
+    wanted = model.spec.store.deletion_policy is DeletionPolicy.DELETE
+    present = FINALIZER in model.metadata.finalizers
+    return () if wanted == present else (SetFinalizer(present=wanted),)
+
+
+def _deletion(model: OnlineModel, seen: Observed, now: datetime) -> Plan:
+    """End the trainers, delete what the store holds, let the resource go. Children go with it by their owner references."""
+    picture = Picture(model, seen, now)
+    if FINALIZER not in model.metadata.finalizers:
+        return Plan((), status(picture), None)
+    if model.spec.store.deletion_policy is not DeletionPolicy.DELETE:
+        return Plan((SetFinalizer(present=False),), status(picture), None)
+    ends = tuple(DeleteJob(job.name, job.uid, "the model is deleted") for job in seen.jobs if not job.deleting)
+    if seen.jobs:
+        return Plan(ends, status(picture), SOON)
+    if isinstance(seen.store, StoreFault):
+        return Plan((), status(picture), SLOWEST)
+    claim = ownership.claim(model, seen.store, seen.cluster, now)
+    mine = seen.store.target is not None and claim.ours is not None
+    purge: tuple[Action, ...] = (PurgeStore(),) if mine else ()
+    return Plan((*purge, SetFinalizer(present=False)), status(picture), None)
+
+
+def _retention(here: facts.Situation, seen: Observed, now: datetime) -> tuple[Action, ...]:
+    last = seen.memory.retained
+    if here.state is not CycleState.STREAMING or (last is not None and now - last < RETENTION_EVERY):
+        return ()
+    target = here.target
+    needed = {target.stable, target.candidate, here.run.parent if here.run is not None else None, *here.facts.live}
+    needed |= {base.base for base in target.history[-2:]} | {max(here.facts.usable, default=None)}
+    needed |= {job.number for job in seen.jobs_of(Role.B)}
+    return (Retain(frozenset(number for number in needed if number is not None)),)
+
+
+def _requeue(
+    model: OnlineModel, here: facts.Situation, pause: datetime | None, now: datetime, *, acting: bool
+) -> timedelta:
+    """Look again at the next instant at which time alone may change the plan, and often enough that the status does not lie."""
+    if acting or here.state is not CycleState.STREAMING:
+        return SOON
+    steady = max(SOON, min(SLOWEST, model.spec.swift.interval / 2))
+    instants = [at for at in (here.work.next_look, here.progress.waits_until, pause) if at is not None and at > now]
+    return max(timedelta(milliseconds=50), min([steady, *(at - now for at in instants)]))
+
+
+def _finish(picture: Picture, actions: tuple[Action, ...], requeue: timedelta) -> Plan:
+    found = trouble(picture)
+    tells: tuple[Action, ...] = (Tell(Severity.WARNING, found.reason, found.message),) if found is not None else ()
+    if picture.fault is not None and not picture.fault.users:
+        tells = (Tell(Severity.WARNING, Reason.STORE_UNAVAILABLE.value, picture.fault.message),)
+    return Plan((*actions, *tells), status(picture), requeue)
+
+
+def _severity(event: cycle.Event) -> Severity:
+    return Severity.WARNING if event in (cycle.Event.AGAINST, cycle.Event.CHOSEN) else Severity.NORMAL
+
+
+def _sentence(why: str) -> str:
+    return f"{why[:1].upper()}{why[1:]}."
