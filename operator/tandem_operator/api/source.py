@@ -31,7 +31,7 @@ class ModelSource(Value):
 
 
 class Weights(Value):
-    """How weights fall into groups (M1); whatever is not named here is changing, and travels with every swift update."""
+    """How weights fall into groups (M1): what is not named here is changing, and travels with every swift update."""
 
     freezing: Annotated[tuple[Identifier, ...], Field(max_length=256)] = Field(
         default=(),
