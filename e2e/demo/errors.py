@@ -25,7 +25,7 @@ class CommandFailedError(DemoError):
     """A program ended with an error."""
 
 
-class TooLateError(DemoError):
+class TooLateError(DemoError, TimeoutError):
     """Something awaited did not come in time."""
 
 

@@ -1,0 +1,140 @@
+"""How this machine reaches services in the cluster.
+
+On this machine's own cluster the node's ports can be reached: one NodePort Service for each. On any other cluster
+`kubectl port-forward` always works; a forward that breaks (its pod went) is made again on the same local port.
+"""
+
+import re
+import socket
+import subprocess
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Self
+
+from e2e.demo.errors import CannotReachError
+from e2e.demo.kube import Json, Kube, wait_for
+
+LABELS = {"app.kubernetes.io/part-of": "tandem-demo"}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One port of some pods.
+
+    Attributes:
+      name: of the door, and of its NodePort Service.
+      selector: labels of the pods.
+      service: the Service that leads there from inside; port-forward goes to it.
+      port: the pods' port.
+    """
+
+    name: str
+    selector: Mapping[str, str]
+    service: str
+    port: int
+
+
+def node_port_service(door: Door) -> Json:
+    """A NodePort Service for the door; the cluster chooses the port."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": door.name, "labels": LABELS},
+        "spec": {
+            "type": "NodePort",
+            "selector": dict(door.selector),
+            "ports": [{"port": door.port, "targetPort": door.port}],
+        },
+    }
+
+
+def free_port() -> int:
+    """A local TCP port that is free now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+class Reach:
+    """Addresses of doors, as host:port; leave the block to end every forward."""
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._forwards: list[_Forward] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for forward in self._forwards:
+            forward.stop()
+
+    def address(self, door: Door) -> str:
+        """Where the door will be, before anything needs to stand behind it."""
+        if not self._kube.own:
+            forward = _Forward(self._kube, door, free_port())
+            self._forwards.append(forward)
+            return f"127.0.0.1:{forward.local}"
+        self._kube.apply(node_port_service(door))
+        port = self._kube.get("service", door.name)["spec"]["ports"][0]["nodePort"]
+        node = self._kube.items("nodes")[0]
+        internal = next(one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP")
+        return f"{internal}:{port}"
+
+    def open(self, door: Door, address: str, seconds: float) -> None:
+        """Wait until something answers behind the door.
+
+        Raises:
+          CannotReachError: nothing does within ``seconds``.
+        """
+        host, _, port = address.rpartition(":")
+        for forward in self._forwards:
+            if forward.local == int(port):
+                forward.start()
+
+        def answers() -> bool:
+            try:
+                with socket.create_connection((host, int(port)), timeout=2):
+                    return True
+            except OSError:
+                return False
+
+        try:
+            wait_for(f"{door.name} at {address}", answers, seconds)
+        except TimeoutError as error:
+            raise CannotReachError(str(error)) from error
+
+
+class _Forward:
+    """One `kubectl port-forward`, made again when it ends."""
+
+    def __init__(self, kube: Kube, door: Door, local: int) -> None:
+        self.local = local
+        self._kube, self._door = kube, door
+        self._stop = threading.Event()
+        self._process: subprocess.Popen[str] | None = None
+        self._thread = threading.Thread(target=self._run, name=f"forward-{door.name}", daemon=True)
+
+    def start(self) -> None:
+        if not self._thread.is_alive():
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def _run(self) -> None:
+        words = ("port-forward", f"service/{self._door.service}", f"{self.local}:{self._door.port}")
+        while not self._stop.wait(0.5):
+            with self._kube.stream(*words) as process:
+                self._process = process
+                # It says so and goes on when its pod has gone; only a new one finds the new pod.
+                for line in process.stdout or ():
+                    if re.search(r"lost connection|error forwarding", line):
+                        break
