@@ -35,7 +35,8 @@ END
 env | sed -n 's/^KAFKA_CFG_//p' | while IFS='=' read -r name value; do
   printf '%s=%s\n' "$(printf %s "$name" | tr 'A-Z_' 'a-z.')" "$value" >>"$file"
 done
-java="java -cp /opt/kafka/libs/* -Dlog4j2.configurationFile=/opt/kafka/log4j2.properties"
+export CLASSPATH='/opt/kafka/libs/*' # Java itself expands it
+java="java -Dlog4j2.configurationFile=/opt/kafka/log4j2.properties"
 if [ ! -e "$data/meta.properties" ]; then
   $java -Xmx128m kafka.tools.StorageTool format --cluster-id "$($java -Xmx128m kafka.tools.StorageTool random-uuid)" --config "$file"
 fi
