@@ -1,10 +1,17 @@
 """The image of one program, written by hand."""
 
 import hashlib
+import io
 import json
 import tarfile
 
 from e2e.cluster import archive
+
+
+def contents(archived: tarfile.TarFile) -> dict[str, bytes]:
+    """Everything in an archive, by name."""
+    files = {name: archived.extractfile(name) for name in archived.getnames()}
+    return {name: file.read() for name, file in files.items() if file is not None}
 
 
 def test_the_archive_is_an_image_whose_parts_agree(tmp_path):
@@ -13,9 +20,9 @@ def test_the_archive_is_an_image_whose_parts_agree(tmp_path):
     target = tmp_path / "image.tar"
     archive.write(target, "localhost/pause:1", program)
     with tarfile.open(target) as image:
-        parts = {name: image.extractfile(name).read() for name in image.getnames()}
-        with tarfile.open(fileobj=image.extractfile("layer.tar")) as layer:
-            files = {entry.name: (entry.mode, layer.extractfile(entry).read()) for entry in layer}
+        parts = contents(image)
+    with tarfile.open(fileobj=io.BytesIO(parts["layer.tar"])) as layer:
+        files = {entry.name: (entry.mode, contents(layer)[entry.name]) for entry in layer}
     (manifest,) = json.loads(parts["manifest.json"])
     config = json.loads(parts[manifest["Config"]])
     assert manifest["RepoTags"] == ["localhost/pause:1"]

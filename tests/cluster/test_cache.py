@@ -1,6 +1,7 @@
 """The cache: keyed by content, whole or absent, made once."""
 
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_what_a_killed_maker_left_is_cleared(tmp_path):
 
 
 def test_it_is_made_once_however_many_ask(tmp_path):
-    made = []
+    made: list[Path] = []
     place = tmp_path / "one"
     makers = [threading.Thread(target=cache.obtain, args=(place, made.append)) for _ in range(8)]
     for maker in makers:

@@ -38,6 +38,6 @@ def test_a_policy_of_the_machines_own_stays(tmp_path):
 
 
 def test_only_root_may(monkeypatch):
-    monkeypatch.setattr(debian.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(NotRootError, match="Run it as root, or give your own cluster with KUBECONFIG"):
         debian.require_root()

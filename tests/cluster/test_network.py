@@ -28,7 +28,7 @@ def test_overlapping(case, routes, expected):
 
 
 def test_a_taken_port_is_named_with_the_variable_that_chooses_another(monkeypatch):
-    monkeypatch.setattr(network.shell, "run", lambda *_: "[]")
+    monkeypatch.setattr("e2e.cluster.shell.run", lambda *_: "[]")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         identity = Identity(tag="abcdef", octet=7, state=Path("/s"), registry_port=taken.getsockname()[1])
         with pytest.raises(AddressTakenError, match="TANDEM_REGISTRY_PORT"):
@@ -36,6 +36,6 @@ def test_a_taken_port_is_named_with_the_variable_that_chooses_another(monkeypatc
 
 
 def test_a_taken_subnet_is_named_with_the_variable_that_chooses_another(monkeypatch):
-    monkeypatch.setattr(network.shell, "run", lambda *_: '[{"dst": "10.89.7.0/24", "dev": "br0"}]')
+    monkeypatch.setattr("e2e.cluster.shell.run", lambda *_: '[{"dst": "10.89.7.0/24", "dev": "br0"}]')
     with pytest.raises(AddressTakenError, match=r"taken on this machine by br0.*TANDEM_SUBNET"):
         network.require_free(Identity(tag="abcdef", octet=7, state=Path("/s")))

@@ -9,7 +9,7 @@ from e2e.cluster import processes, shell
 from e2e.cluster.processes import Entry, Record
 
 
-def fake_proc(root, pid, comm, *, started, argv):
+def fake_proc(root: Path, pid: int, comm: str, *, started: int, argv: list[str]) -> None:
     """Write one process as the kernel shows it: 52 fields, the command in brackets, the start time as the 22nd."""
     folder = root / str(pid)
     folder.mkdir()

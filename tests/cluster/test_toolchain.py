@@ -56,13 +56,13 @@ def test_go_version(words, expected):
 
 
 def test_no_go_is_an_error_that_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(toolchain.shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(MissingProgramError, match=r"Install Go 1\.24 or newer"):
         toolchain.require_go()
 
 
 def test_an_old_go_is_an_error_that_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(toolchain.shutil, "which", lambda *_, **__: "/usr/bin/go")
-    monkeypatch.setattr(toolchain.shell, "run", lambda *_: "go version go1.19 linux/amd64")
+    monkeypatch.setattr("shutil.which", lambda *_, **__: "/usr/bin/go")
+    monkeypatch.setattr("e2e.cluster.shell.run", lambda *_: "go version go1.19 linux/amd64")
     with pytest.raises(MissingProgramError, match=r"older than 1\.24"):
         toolchain.require_go()
