@@ -172,7 +172,13 @@ def _serving_weights(dense: DenseCut) -> dict[str, Array]:
 
 
 def _training_rows(name: str, table: Snapshot) -> dict[str, Array]:
-    columns = {"keys": table.keys, "rows": table.rows, "slots": table.slots, "steps": table.steps, "seen": table.seen}
+    columns: dict[str, Array] = {
+        "keys": table.keys,
+        "rows": table.rows,
+        "slots": table.slots,
+        "steps": table.steps,
+        "seen": table.seen,
+    }
     return {f"table/{name}/{column}": value for column, value in columns.items()}
 
 

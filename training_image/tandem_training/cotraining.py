@@ -38,10 +38,10 @@ class Turns:
 def choose(waiting: Sequence[Waiting], turns: Turns, batch: int, patience: float) -> int | None:
     """Choose the stream of the next step.
 
-    A stream is ready with a full batch, or with anything at all once its first sample has waited for ``patience``. Of the
-    ready ones the stream goes whose trained event time is furthest behind, so that the tasks see the same stretch of time
-    although their rates differ; after ``MAX_IN_A_ROW`` steps another ready one goes first, so that a stream with wrong event
-    times can't starve the others.
+    A stream is ready with a full batch, or with anything at all once its first sample has waited for ``patience``. Of
+    the ready ones the stream goes whose trained event time is furthest behind, so that the tasks see the same stretch
+    of time although their rates differ; after ``MAX_IN_A_ROW`` steps another ready one goes first, so that a stream
+    with wrong event times can't starve the others.
 
     Args:
       waiting: one per stream.

@@ -5,7 +5,7 @@
     TrainingError
     ├── UserError      the user's: permanent until someone edits the spec; exit code 2
     └── WorldError     the world's: worth another try by a new pod; exit code 1
-        └── Superseded another writer owns the log; this pod's time is over; exit code 0
+        └── SupersededError another writer owns the log; this pod's time is over; exit code 0
 
 Errors of the store (``tandem_wire.errors``) have the same two kinds; ``main`` maps both.
 """
@@ -33,7 +33,7 @@ class WorldError(TrainingError):
     """Something outside that may be better at the next try."""
 
 
-class Superseded(WorldError):
+class SupersededError(WorldError):
     """A newer writer owns the log, so nothing that this process could still do would count."""
 
     def __init__(self, message: str) -> None:

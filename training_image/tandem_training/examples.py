@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
 from tandem_training.features import EVENT_TIME, INT_PADDING, LABEL, STRING_PADDING, Feature, IdFeature
 
@@ -63,10 +64,11 @@ class Rejected:
 class Parser:
     """Parses batches of one stream.
 
-    TensorFlow parses a batch at once, and refuses all of it for one bad record without naming it; then each record is parsed by
-    itself. Labels may be floats or integers; the kind that the stream has is the one tried first.
+    TensorFlow parses a batch at once, and refuses all of it for one bad record without naming it; then each record is
+    parsed by itself. Labels may be floats or integers; the kind that the stream has is the one tried first.
 
-    An absent id feature counts as padding (−1 or the empty string); an absent number is malformed, since no number means "none".
+    An absent id feature counts as padding (-1 or the empty string); an absent number is malformed, since no number
+    means "none".
 
     Args:
       features: of the model.
@@ -143,21 +145,21 @@ class Parser:
     def _row(self, record: bytes, latest: int) -> _Row | Reason:
         try:
             example = tf.train.Example.FromString(record)
-        except tf.errors.OpError:
-            raise
-        except Exception:  # noqa: BLE001 - protobuf's DecodeError, whose class depends on the protobuf in use
+        except DecodeError:
             return Reason.NOT_AN_EXAMPLE
         features = example.features.feature
-        head = _label_and_time(features, latest)
-        if isinstance(head, Reason):
-            return head
+        label, event_time = _label(features), _event_time(features, latest)
+        if isinstance(label, Reason):
+            return label
+        if isinstance(event_time, Reason):
+            return event_time
         inputs: dict[str, Sequence[object]] = {}
         for feature in self._features:
             values = _id_values(features, feature) if isinstance(feature, IdFeature) else _numbers(features, feature)
             if isinstance(values, Reason):
                 return values
             inputs[feature.name] = values
-        return _Row(inputs, *head)
+        return _Row(inputs, label[0], event_time, integer_label=label[1])
 
     def _columns(self, rows: Sequence[_Row]) -> Samples:
         inputs: dict[str, Column] = {}
@@ -167,9 +169,9 @@ class Parser:
                 if isinstance(feature, IdFeature)
                 else np.float32
             )
-            column = np.empty((len(rows), feature.length), dtype)
+            column: Column = np.empty((len(rows), feature.length), dtype)
             for i, row in enumerate(rows):
-                column[i, :] = row.inputs[feature.name]
+                column[i, :] = np.asarray(row.inputs[feature.name], dtype)
             inputs[feature.name] = column
         labels = np.fromiter((row.label for row in rows), np.float32, len(rows))
         times = np.fromiter((row.event_time for row in rows), np.int64, len(rows))
@@ -184,7 +186,7 @@ class _Row:
     integer_label: bool
 
 
-_Features = Mapping[str, tf.train.Feature]
+_Features = Mapping[str, Any]  # protobuf's, whose classes have no types
 _LABELS: Final = (0.0, 1.0)
 
 
@@ -208,25 +210,24 @@ def _pad(ids: tf.Tensor, feature: IdFeature) -> tf.Tensor:
     return tf.ensure_shape(padded, [None, feature.length])
 
 
-def _label_and_time(features: _Features, latest: int) -> tuple[float, int, bool] | Reason:
-    if LABEL not in features:
-        return Reason.MISSING_LABEL
-    kind = features[LABEL].WhichOneof("kind")
-    if kind not in {"float_list", "int64_list"}:
-        return Reason.MISSING_LABEL if kind is None else Reason.BAD_LABEL
-    labels = getattr(features[LABEL], kind).value
+def _label(features: _Features) -> tuple[float, bool] | Reason:
+    """Return the label and whether it is an integer."""
+    kind = features[LABEL].WhichOneof("kind") if LABEL in features else None
+    if kind == "bytes_list":
+        return Reason.BAD_LABEL
+    labels = [] if kind is None else getattr(features[LABEL], kind).value
     if len(labels) != 1:
-        return Reason.MISSING_LABEL if not labels else Reason.BAD_LABEL
+        return Reason.BAD_LABEL if labels else Reason.MISSING_LABEL
     if not np.isfinite(labels[0]):
         return Reason.NOT_FINITE
-    if labels[0] not in _LABELS:
-        return Reason.BAD_LABEL
-    times = features[EVENT_TIME].int64_list.value if EVENT_TIME in features else ()
+    return (float(labels[0]), kind == "int64_list") if labels[0] in _LABELS else Reason.BAD_LABEL
+
+
+def _event_time(features: _Features, latest: int) -> int | Reason:
+    times = features[EVENT_TIME].int64_list.value if EVENT_TIME in features else []
     if len(times) != 1 or times[0] < 0:
         return Reason.MISSING_EVENT_TIME
-    if times[0] > latest:
-        return Reason.FUTURE_EVENT_TIME
-    return float(labels[0]), int(times[0]), kind == "int64_list"
+    return Reason.FUTURE_EVENT_TIME if times[0] > latest else int(times[0])
 
 
 def _id_values(features: _Features, feature: IdFeature) -> Sequence[object] | Reason:

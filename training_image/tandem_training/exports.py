@@ -1,4 +1,4 @@
-"""The serving export of a base: the dense graph with its weights as inputs, model.json, and the proof that both answer as the model."""
+"""The serving export of a base: dense graph, weights as inputs, model.json, and proof that they answer as the model."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def verify_export(objects: Objects, samples: Samples, live: Mapping[str, Floats]
     if not worst <= TOLERANCE:
         raise WorldError(
             "ExportDiffers",
-            f"the export answers {worst:.2e} away from the live model on its last batch, {TOLERANCE:.0e} is allowed; it is not published",
+            f"the export answers {worst:.2e} away from the live model on its last batch, {TOLERANCE:.0e} is allowed; "
+            "it is not published",
         )
     return worst
 
@@ -111,7 +112,7 @@ def _answer(spec: ModelSpec, objects: Objects, samples: Samples) -> dict[str, Fl
     weights = unpack(objects[Part.SERVING, WEIGHTS])
     inputs = {i.name: i for i in spec.inputs}
     feed: dict[str, object] = {
-        tensor: _embedded(spec, inputs[name], objects, samples)
+        tensor: _embedded(inputs[name], objects, samples)
         for name, tensor in zip(spec.dense.features, spec.dense.feature_inputs, strict=True)
     }
     feed |= {t: weights[f"weights/{w.name}"] for w, t in zip(spec.weights, spec.dense.weight_inputs, strict=True)}
@@ -122,7 +123,7 @@ def _answer(spec: ModelSpec, objects: Objects, samples: Samples) -> dict[str, Fl
     return {output.task: answer for output, answer in zip(spec.outputs, answers, strict=True)}
 
 
-def _embedded(spec: ModelSpec, source: InputSpec, objects: Objects, samples: Samples) -> Floats:
+def _embedded(source: InputSpec, objects: Objects, samples: Samples) -> Floats:
     """Look up and pool one input in plain numpy: (n, width)."""
     column = samples.inputs[source.name]
     if source.table is None:
@@ -138,7 +139,7 @@ def _embedded(spec: ModelSpec, source: InputSpec, objects: Objects, samples: Sam
         return rows.reshape(len(ids), -1)
     padding: object = STRING_PADDING if source.dtype is DType.STRING else INT_PADDING
     present = (column != padding)[..., None]
-    pooled = np.where(present, rows, 0).sum(axis=1, dtype=np.float32)
+    pooled: Floats = np.where(present, rows, 0).sum(axis=1, dtype=np.float32)
     return (
         (pooled / np.maximum(present.sum(axis=1), 1)).astype(np.float32) if source.pooling is Pooling.MEAN else pooled
     )

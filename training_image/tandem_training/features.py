@@ -36,7 +36,7 @@ class IdFeature:
       table: whose rows it reads; several features may share one.
       dim: width of a row.
       dtype: int64, or string for raw bytes (hashed to int64 by XXH64 inside the table).
-      length: the most ids in one sample; fewer are padded by −1 or the empty string.
+      length: the most ids in one sample; fewer are padded by -1 or the empty string.
       pooling: none puts the rows side by side; sum and mean pool them and pass over padding.
     """
 
@@ -157,8 +157,9 @@ def tables_of(features: Iterable[Feature]) -> tuple[TableSpec, ...]:
                 first = tables[table.name]
                 raise UserError(
                     "InvalidModelConfig",
-                    f'Feature "{feature.name}" shares table "{table.name}" as {table.dtype} of width {table.dim}, but the table '
-                    f"is {first.dtype} of width {first.dim}. Give both features the same dtype and dim, or tables of their own.",
+                    f'Feature "{feature.name}" shares table "{table.name}" as {table.dtype} of width {table.dim}, but '
+                    f"the table is {first.dtype} of width {first.dim}. Give both features the same dtype and dim, or "
+                    "tables of their own.",
                 )
     return tuple(tables[name] for name in sorted(tables))
 

@@ -26,8 +26,8 @@ _BATCHES_AHEAD = 8
 class Feed:
     """The samples of one stream on their way into steps.
 
-    ``position`` is always that of the samples taken so far, never of those that merely wait, so that a record which carries it
-    and the weights after the same step loses and repeats nothing.
+    ``position`` is always that of the samples taken so far, never of those that merely wait, so that a record which
+    carries it and the weights after the same step loses and repeats nothing.
 
     Args:
       config: of the stream.
@@ -96,7 +96,7 @@ class Feed:
         return Waiting(len(self._waiting), now - self._first_waits_since, self.trained_until)
 
     def take(self) -> Samples:
-        """Take what waits, up to a batch: parse it, set malformed records aside, and move the position past all of it."""
+        """Take what waits, at most a batch: parse it, set malformed records aside, move the position past all of it."""
         raw, self._waiting = self._waiting, []
         before, self.position = self.position, advance(self.position, [sample.cursor for sample in raw])
         self._first_waits_since = self._clock()

@@ -26,7 +26,7 @@ class Swift(Protocol[C]):
         ...
 
     def send(self, cut: C, wait: Callable[[float], bool]) -> None:
-        """Make the cut durable; keep trying while the store is away, waiting between tries, until ``wait`` says True."""
+        """Make the cut durable; while the store is away try again, with ``wait`` between tries until it says True."""
         ...
 
     def sent(self, cut: C) -> None:
@@ -46,9 +46,10 @@ class _Sending(Generic[C]):
 class SyncSendSwiftHook(Generic[C]):
     """Cuts an update from one consistent state at a step boundary, and sends it while training goes on.
 
-    With one worker the training thread is chief and worker in one: ``boundary`` is called between its steps, so that a cut made
-    there is of exactly one step. One update is under way at a time. While the store is away the same cut is tried again and again
-    and no new one is made: what changes meanwhile is in the next, so that nothing is lost and memory stays bounded.
+    With one worker the training thread is chief and worker in one: ``boundary`` is called between its steps, so that a
+    cut made there is of exactly one step. One update is under way at a time. While the store is away the same cut is
+    tried again and again and no new one is made: what changes meanwhile is in the next, so that nothing is lost and
+    memory stays bounded.
 
     Args:
       swift: what to cut and where to send it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -22,7 +21,7 @@ from tandem_wire.report import Fault, Termination
 from tandem_wire.store import open_store
 
 from tandem_training import logs
-from tandem_training.errors import Superseded, TrainingError, UserError
+from tandem_training.errors import SupersededError, TrainingError, UserError
 from tandem_training.model_a import run_a
 from tandem_training.model_b import run_b
 from tandem_training.session import Job
@@ -47,7 +46,7 @@ def main() -> int:
     logs.configure()
     try:
         run(os.environ)
-    except Superseded as error:
+    except SupersededError as error:
         _LOG.info("a newer writer owns the log; this one ends", detail=str(error))
     except Exception as error:  # noqa: BLE001 - the process's last word
         return _terminate(describe(error), error)
@@ -102,5 +101,5 @@ def _terminate(termination: Termination, error: Exception) -> int:
     try:
         path.write_text(termination.to_json())
     except OSError as failure:
-        print(f"{path}: {failure}", file=sys.stderr)
+        _LOG.warning("termination message not written", path=str(path), error=str(failure))
     return termination.exit_code

@@ -186,7 +186,8 @@ def _parent(job: Job) -> Restored | None:
     parent = job.config.parent
     if parent is None:
         return None
-    # The parent's base alone: updates in its log were cut without the freezing tables, and A learns from their samples itself.
+    # The parent's base alone: updates in its log were cut without the freezing tables, and A learns from their samples
+    # itself.
     own = LogId.runs(job.config.number)
     state = patiently(
         lambda: restore_training(job.store, parent, own, job.config.model),

@@ -14,7 +14,7 @@ from tandem_wire.objects import put_objects
 from tandem_wire.records import Draft, Kind
 
 from tandem_training.checkpoints import Cut, cut_of_deltas, restored, time_of, update_objects
-from tandem_training.errors import Superseded
+from tandem_training.errors import SupersededError
 from tandem_training.hooks import SyncSendSwiftHook
 from tandem_training.patience import patiently
 from tandem_training.session import Blueprint, Job, Session, assemble, draw
@@ -132,7 +132,7 @@ def run_b(job: Job) -> None:
     """Stream until told to end, then publish the last update.
 
     Raises:
-      Superseded: a newer writer owns the log.
+      SupersededError: a newer writer owns the log.
       UserError, WorldError, WireError: as ``main`` maps them to exit codes.
     """
     blueprint = draw(job.config)
@@ -143,7 +143,7 @@ def run_b(job: Job) -> None:
         while not _stream(job, blueprint, log):
             _LOG.warning("another record stands in the slot; restoring to it", lineage=job.config.number)
     except Fenced as error:
-        raise Superseded(str(error)) from error
+        raise SupersededError(str(error)) from error
 
 
 def _stream(job: Job, blueprint: Blueprint, log: LogWriter) -> bool:

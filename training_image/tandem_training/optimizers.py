@@ -11,6 +11,7 @@ import numpy.typing as npt
 import tandem_ops
 import tensorflow as tf
 
+from tandem_training.errors import UserError
 from tandem_training.strict import Section
 
 Array = npt.NDArray[np.float32]
@@ -28,6 +29,29 @@ class DenseOptimizer(Protocol):
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         """Return the new weight and its new slots."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sgd:
+    r"""Plain gradient descent.
+
+    .. math:: x \leftarrow x - \alpha g
+    """
+
+    learning_rate: float
+
+    def initial(self, shape: Sequence[int]) -> Mapping[str, Array]:  # noqa: ARG002 - the protocol's
+        """Return no slots."""
+        return {}
+
+    def update(
+        self,
+        weight: tf.Tensor,
+        gradient: tf.Tensor,
+        slots: Mapping[str, tf.Tensor],  # noqa: ARG002 - the protocol's
+    ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        """Take one step."""
+        return weight - self.learning_rate * gradient, {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +83,7 @@ class Adagrad:
 
 @dataclass(frozen=True, slots=True)
 class Adam:
-    r"""Moments of the gradient, bias-corrected by the weight's own number of steps, since each task steps only its own tower.
+    r"""Moments of the gradient, each corrected by the weight's own number of steps, since a task steps its tower only.
 
     .. math::
        m \leftarrow \beta_1 m + (1-\beta_1) g, \quad v \leftarrow \beta_2 v + (1-\beta_2) g^2, \quad
@@ -106,31 +130,42 @@ def read_optimizers(name: str, params: Mapping[str, object], learning_rate: floa
     """Build the optimizers of ``spec.training.optimizer``.
 
     Args:
-      name: Adagrad or Adam.
-      params: ``denseLearningRate`` (the tables' when absent), ``initialAccumulator`` of Adagrad's dense weights and
-        ``rowAccumulator`` of its rows, ``beta1``, ``beta2``, ``epsilon`` of Adam.
+      name: Adagrad, Adam or Sgd.
+      params: ``denseLearningRate`` (the tables' when absent); of Adagrad ``initialAccumulator`` for dense weights and
+        ``rowAccumulator`` for rows; of Adam ``beta1``, ``beta2``, ``epsilon``.
       learning_rate: of the tables.
 
     Raises:
-      UserError: the name or a parameter is unknown or out of range.
+      UserError: the name or a parameter is unknown, out of range, or not supported yet.
     """
     where = "spec.training.optimizer"
-    chosen = Section({"name": name}, where).text("name", among=("Adagrad", "Adam"))
-    section = Section(params, f"{where}.params")
+    _refuse_unsupported(name, params, where)
+    chosen = Section({"name": name}, where).text("name", among=("Adagrad", "Adam", "Sgd"))
+    section = Section(params, where)
     dense_rate = section.number("denseLearningRate", learning_rate, low=1e-9, high=100.0)
-    if chosen == "Adagrad":
-        start = section.number("initialAccumulator", 0.1, low=1e-9, high=1e6)
-        row_start = section.number("rowAccumulator", 0.1, low=1e-9, high=1e6)
-        result = Optimizers(
-            Adagrad(dense_rate, start), tandem_ops.Adagrad(learning_rate, initial_accumulator=row_start)
-        )
-    else:
-        beta1 = section.number("beta1", 0.9, low=0.0, high=0.999999)
-        beta2 = section.number("beta2", 0.999, low=0.0, high=0.999999)
-        epsilon = section.number("epsilon", 1e-8, low=1e-12, high=1.0)
-        result = Optimizers(
-            Adam(dense_rate, beta1, beta2, epsilon),
-            tandem_ops.Adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon),
-        )
+    match chosen:
+        case "Adagrad":
+            start = section.number("initialAccumulator", 0.01, low=1e-9, high=1e6)
+            row_start = section.number("rowAccumulator", 0.01, low=1e-9, high=1e6)
+            sparse = tandem_ops.Adagrad(learning_rate, initial_accumulator=row_start)
+            result = Optimizers(Adagrad(dense_rate, start), sparse)
+        case "Adam":
+            beta1 = section.number("beta1", 0.9, low=0.0, high=0.999999)
+            beta2 = section.number("beta2", 0.999, low=0.0, high=0.999999)
+            epsilon = section.number("epsilon", 1e-8, low=1e-12, high=1.0)
+            adam = tandem_ops.Adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
+            result = Optimizers(Adam(dense_rate, beta1, beta2, epsilon), adam)
+        case _:
+            result = Optimizers(Sgd(dense_rate), tandem_ops.SGD(learning_rate))
     section.done()
     return result
+
+
+def _refuse_unsupported(name: str, params: Mapping[str, object], where: str) -> None:
+    penalties = sorted({"l1", "l2", "l21", "form"} & set(params))
+    if name != "Ftrl" and not penalties:
+        return
+    what = f'{where}.name "Ftrl"' if name == "Ftrl" else f"{where}.{penalties[0]}"
+    raise UserError(
+        "NotSupportedYet", f"{what} is not supported by this trainer yet. Use Adagrad, Adam or Sgd without penalties."
+    )

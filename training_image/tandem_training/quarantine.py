@@ -53,8 +53,8 @@ class BadRecord:
 class Quarantine:
     """Writes bad records as ``quarantine/{stream}/{uid}-{n}.jsonl`` in a thread of its own.
 
-    At most a thousand wait; what comes while the store is away and they are full is counted by the caller but not kept, so that
-    a flood of bad records takes neither memory nor time from training.
+    At most a thousand wait; what comes while the store is away and they are full is counted by the caller but not
+    kept, so that a flood of bad records takes neither memory nor time from training.
 
     Args:
       store: of the model.

@@ -111,7 +111,8 @@ def draw(config: TrainerConfig) -> Blueprint:
         if name not in tables:
             raise UserError(
                 "UnknownTable",
-                f'spec.weights.freezing names "{name}", but the model has the tables {", ".join(tables) or "none"}. Correct the name.',
+                f'spec.weights.freezing names "{name}", but the model has the tables {", ".join(tables) or "none"}. '
+                "Correct the name.",
             )
     for what, section in (("admission", training.admission), ("eviction", training.eviction)):
         if section:

@@ -1,4 +1,4 @@
-"""All weights of a model in memory: elastic tables, dense weights with their optimizer slots, the step; cut and restored here."""
+"""All weights of a model in memory: elastic tables, dense weights with their optimizer slots, the step."""
 
 from __future__ import annotations
 
@@ -32,6 +32,9 @@ class DenseCut:
     weights: Mapping[str, Array]
     slots: Mapping[str, Mapping[str, Array]]
     step: int
+
+
+Shapes = Mapping[str, tuple[int, ...]]
 
 
 class ModelState:
@@ -88,17 +91,14 @@ class ModelState:
 
         Args:
           cut: what a checkpoint has.
-          strict: refuse a checkpoint of another model; otherwise whatever fits by name and shape is taken, the rest stays new.
+          strict: refuse a checkpoint of another model; otherwise whatever fits by name and shape is taken, the rest
+            stays new.
 
         Raises:
           WorldError: strict, and the checkpoint does not have exactly this model's weights.
         """
-        _fit(
-            "weight",
-            {n: v.shape for n, v in self.weights.items()},
-            {n: a.shape for n, a in cut.weights.items()},
-            strict=strict,
-        )
+        own = {name: tuple(variable.shape) for name, variable in self.weights.items()}
+        _fit("weight", own, {name: value.shape for name, value in cut.weights.items()}, strict=strict)
         for name, variable in self.weights.items():
             value = cut.weights.get(name)
             if value is None or tuple(variable.shape) != value.shape:
@@ -117,17 +117,17 @@ class ModelState:
 
         Args:
           snapshots: by table.
-          strict: refuse a checkpoint of another model; otherwise a table that fits by name and width is taken (with new slots if
-            the optimizer changed), the others stay empty.
+          strict: refuse a checkpoint of another model; otherwise a table that fits by name and width is taken (with
+            new slots if the optimizer changed), the others stay empty.
 
         Raises:
           WorldError: strict, and the checkpoint does not have exactly this model's tables.
         """
-        dims = {name: (table.dim,) for name, table in self.tables.items()}
-        _fit("table", dims, {name: s.rows.shape[1:] for name, s in snapshots.items() if len(s)}, strict=strict)
+        own: Shapes = {name: (table.dim,) for name, table in self.tables.items()}
+        _fit("table", own, {name: snapshot.rows.shape[1:] for name, snapshot in snapshots.items()}, strict=strict)
         for name, table in self.tables.items():
             snapshot = snapshots.get(name)
-            if snapshot is None or not len(snapshot) or snapshot.rows.shape[1] != table.dim:
+            if snapshot is None or snapshot.rows.shape[1] != table.dim:
                 continue
             width = table.optimizer.slots * table.dim
             if snapshot.slots.shape[1] != width:
@@ -142,13 +142,13 @@ class ModelState:
         return Snapshot(snapshot.keys, snapshot.rows, slots, np.zeros(rows, np.int64), snapshot.seen)
 
 
-def _fit(what: str, wanted: Mapping[str, object], found: Mapping[str, object], *, strict: bool) -> None:
-    """Say what of a checkpoint does not fit; an empty table is not in ``found`` and fits always."""
-    differing = sorted(
-        name
-        for name in {*wanted, *found}
-        if (name in found or what == "weight") and tuple(wanted.get(name, ())) != tuple(found.get(name, ()))  # type: ignore[call-overload]
-    )
+def _fit(what: str, wanted: Shapes, found: Shapes, *, strict: bool) -> None:
+    """Compare a checkpoint's shapes with the model's.
+
+    Raises:
+      WorldError: strict, and a name is missing on one side or has another shape.
+    """
+    differing = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
     if differing and strict:
         raise _other_model(f"{what} {differing[0]}")
     if differing:

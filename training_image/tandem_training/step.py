@@ -29,12 +29,12 @@ class _Read:
 class Steps:
     """Compiled steps over a model's state.
 
-    A task's step reads all tables, scores the batch with the moving statistics (as a server would answer before it learns), then
-    takes one gradient step on the dense weights of that task's way through the model and on the rows that were read. Frozen tables
-    are only read: an id without a row reads as zeros, exactly as in serving.
+    A task's step reads all tables, scores the batch with the moving statistics (as a server would answer before it
+    learns), then takes one gradient step on the dense weights of that task's way through the model and on the rows
+    that were read. Frozen tables are only read: an id without a row reads as zeros, exactly as in serving.
 
-    The dense gradient is of the mean loss, the rows' of its sum: a row is in few samples of a batch, and what it learns from one
-    must not depend on how many others there are.
+    The dense gradient is of the mean loss, the rows' of its sum: a row is in few samples of a batch, and what it
+    learns from one must not depend on how many others there are.
 
     Args:
       model: forward pass and features.

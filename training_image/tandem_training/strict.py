@@ -14,8 +14,8 @@ _MISSING: Final = object()
 class Section:
     """One JSON object of the user's, read strictly.
 
-    Every field is asked for by name; ``done`` refuses the ones that nobody asked for, so that a misspelt field is an error
-    instead of a silent default.
+    Every field is asked for by name; ``done`` refuses the ones that nobody asked for, so that a misspelt field is an
+    error instead of a silent default.
 
     Example:
       >>> section = Section({"hidden": [64, 32]}, "spec.model.config")

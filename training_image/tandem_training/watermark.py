@@ -24,8 +24,9 @@ class StreamTime:
 def watermark(streams: Iterable[StreamTime], before: int | None) -> int | None:
     """Return the watermark in ms since the epoch.
 
-    The minimum over streams that are not idle of (greatest trained event time − declared out-of-orderness). A stream that has
-    trained nothing yet and is not idle leaves it unknown. When all are idle nothing is known beyond ``before``.
+    The minimum over streams that are not idle of (greatest trained event time minus declared out-of-orderness). A
+    stream that has trained nothing yet and is not idle leaves it unknown. When all are idle nothing is known beyond
+    ``before``.
 
     Args:
       streams: one per stream.

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tandem_training.errors import UserError
 from tandem_training.features import Feature, read_features, tables_of, time_features
-from tandem_training.models.layers import Tower, concatenate
+from tandem_training.models.layers import Tower, concatenate, signs
 from tandem_training.models.protocol import Forward, Weight
 from tandem_training.strict import Section
 
@@ -34,6 +34,7 @@ class Config:
       tasks: what to predict.
       shared: widths of hidden layers that all tasks share, before the towers.
       hidden: widths of each task's own hidden layers.
+      wide: whether each task also has a linear unit straight on the features.
       batch_norm: whether hidden layers are batch-normalised.
       momentum: of the moving statistics, per batch.
       initial_range: half width of new embedding rows' uniform distribution.
@@ -43,6 +44,7 @@ class Config:
     tasks: tuple[str, ...]
     shared: tuple[int, ...]
     hidden: tuple[int, ...]
+    wide: bool
     batch_norm: bool
     momentum: float
     initial_range: float
@@ -51,15 +53,18 @@ class Config:
 class CtrCvr:
     """The model; stateless.
 
-    Each task's tower has batch-norm statistics of its own, because the streams' samples are distributed differently: those of
-    conversions have been clicked on. ``sharedHidden`` layers take theirs from both.
+    Each task's tower has batch-norm statistics of its own, because the streams' samples are distributed differently:
+    those of conversions have been clicked on. ``sharedHidden`` layers take theirs from both.
+
+    The wide unit lets a row move its task's logit from its first sample on, before the tower has learned to read it:
+    what drifts is followed sooner.
     """
 
     def __init__(self, config: Config) -> None:
         self._config = config
         self._names = tuple(sorted(feature.name for feature in config.features))
-        inputs = sum(feature.width for feature in config.features)
-        self._shared = self._tower("shared", inputs, config.shared, head=False)
+        self._inputs = sum(feature.width for feature in config.features)
+        self._shared = self._tower("shared", self._inputs, config.shared, head=False)
         self._towers = {task: self._tower(task, self._shared.width, config.hidden, head=True) for task in config.tasks}
 
     @property
@@ -83,6 +88,9 @@ class CtrCvr:
         weights = self._shared.weights(random)
         for tower in self._towers.values():
             weights |= tower.weights(random)
+        if self._config.wide:
+            for task in self.tasks:
+                weights[f"{task}/wide/kernel"] = signs(random, self._inputs)
         return weights
 
     def forward(
@@ -94,11 +102,14 @@ class CtrCvr:
         training: bool,
     ) -> Forward:
         """Compute the logits of ``tasks``; see ``Model.forward``."""
-        x, moving = self._shared.forward(weights, concatenate(features, self._names), training=training)
+        inputs = concatenate(features, self._names)
+        x, moving = self._shared.forward(weights, inputs, training=training)
         logits: dict[str, tf.Tensor] = {}
         for task in tasks:
             logits[task], statistics = self._towers[task].forward(weights, x, training=training)
             moving |= statistics
+            if self._config.wide:
+                logits[task] += tf.squeeze(tf.matmul(inputs, weights[f"{task}/wide/kernel"]), axis=1)
         return Forward(logits, moving)
 
     def _tower(self, name: str, inputs: int, hidden: tuple[int, ...], *, head: bool) -> Tower:
@@ -126,6 +137,7 @@ def build(config: Mapping[str, object], tasks: Sequence[str]) -> CtrCvr:
         tasks=section.texts("tasks", tuple(dict.fromkeys(tasks))),
         shared=section.integers("sharedHidden", (), low=1, high=65536),
         hidden=section.integers("hidden", (64, 32), low=1, high=65536),
+        wide=section.flag("wide", default=True),
         batch_norm=section.flag("batchNorm", default=True),
         momentum=section.number("batchNormMomentum", 0.95, low=0.0, high=0.9999),
         initial_range=section.number("initialRange", 0.05, low=1e-6, high=10.0),
@@ -141,8 +153,9 @@ def _check(config: Config, tasks: Sequence[str], *, time_allowed: bool) -> None:
     if timed and not time_allowed:
         raise UserError(
             "TimeFeature",
-            f"spec.model.config.features: {', '.join(timed)} tells the time. A window of streamed samples carries one value of it "
-            "only, and the model would over-fit to that. Remove it, or set spec.model.config.allowTimeFeatures: true.",
+            f"spec.model.config.features: {', '.join(timed)} tells the time. A window of streamed samples carries "
+            "one value of it only, and the model would over-fit to that. Remove it, or set "
+            "spec.model.config.allowTimeFeatures: true.",
         )
     if not config.features:
         raise UserError("InvalidModelConfig", "spec.model.config.features is empty. Name at least one feature.")

@@ -83,6 +83,11 @@ def concatenate(features: Mapping[str, tf.Tensor], names: Sequence[str]) -> tf.T
     return tf.concat([features[name] for name in names], axis=1)
 
 
+def signs(random: np.random.Generator, rows: int) -> Weight:
+    """Draw a kernel (rows, 1) of +1 and -1, which passes on whatever small rows hold without a preferred direction."""
+    return Weight(random.choice([-1.0, 1.0], (rows, 1)).astype(np.float32))
+
+
 def _uniform(random: np.random.Generator, rows: int, columns: int, limit: float) -> Weight:
     return Weight(random.uniform(-limit, limit, (rows, columns)).astype(np.float32))
 
@@ -90,7 +95,7 @@ def _uniform(random: np.random.Generator, rows: int, columns: int, limit: float)
 def _batch_norm(
     weights: Mapping[str, tf.Tensor], prefix: str, x: tf.Tensor, momentum: float | None
 ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-    """Normalise columns; ``bias`` comes after, so it is the shift. ``momentum`` None means: by the moving statistics."""
+    """Normalise columns, ``bias`` being the shift; by the moving statistics where ``momentum`` is None."""
     mean, variance = weights[f"{prefix}/moving_mean"], weights[f"{prefix}/moving_variance"]
     moving: dict[str, tf.Tensor] = {}
     if momentum is not None:

@@ -42,9 +42,9 @@ class Forward:
 class Model(Protocol):
     """A model as the trainer sees it: values and pure functions; tables, variables and optimizers are the trainer's.
 
-    An entrypoint ``module:function`` is called as ``function(config, tasks)`` with the JSON object ``spec.model.config`` and the
-    tasks of the streams in their order, and returns this. It raises ``tandem_training.errors.UserError`` for a config that does
-    not fit.
+    An entrypoint ``module:function`` is called as ``function(config, tasks)`` with the JSON object
+    ``spec.model.config`` and the tasks of the streams in their order, and returns this. It raises
+    ``tandem_training.errors.UserError`` for a config that does not fit.
     """
 
     @property

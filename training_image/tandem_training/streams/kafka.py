@@ -29,7 +29,8 @@ class KafkaSource:
       name: of the stream, for messages.
       servers: ``host:port,…``.
       topic: to read.
-      start_at: where a partition without a position begins; partitions added later are always read from their beginning.
+      start_at: where a partition without a position begins; partitions added later are always read from their
+        beginning.
     """
 
     def __init__(
@@ -55,8 +56,8 @@ class KafkaSource:
             was = f'topic "{position.topic}"' if isinstance(position, KafkaPosition) else "segments"
             raise UserError(
                 "StreamChanged",
-                f'Stream "{self._name}" reads topic "{self._topic}", but the checkpoint\'s position is of {was}. Give the changed '
-                "stream a new name, or restore what it read before.",
+                f'Stream "{self._name}" reads topic "{self._topic}", but the checkpoint\'s position is of {was}. Give '
+                "the changed stream a new name, or restore what it read before.",
             )
         return KafkaReader(self._name, self._servers, position, self._start_at)
 
@@ -137,8 +138,8 @@ class KafkaReader:
             raise UserError(
                 "OffsetsExpired",
                 f'Stream "{self._name}": topic "{self._topic}" partition {partition} no longer holds offset '
-                f"{self._known.get(partition)}: samples expired before they were trained. Lengthen the topic's retention; to accept "
-                "the loss, give the stream a new name.",
+                f"{self._known.get(partition)}: samples expired before they were trained. Lengthen the topic's "
+                "retention, or, to accept the loss, give the stream a new name.",
             )
         if error.code() in _UNKNOWN:
             raise self._no_topic()
@@ -174,5 +175,6 @@ class KafkaReader:
     def _no_topic(self) -> UserError:
         return UserError(
             "NoSuchTopic",
-            f'Stream "{self._name}": the broker {self._servers} has no topic "{self._topic}". Create it, or correct the stream\'s kafka.topic.',
+            f'Stream "{self._name}": the broker {self._servers} has no topic "{self._topic}". Create it, or correct '
+            "the stream's kafka.topic.",
         )

@@ -23,8 +23,8 @@ _BACK_OFF: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 class Prefetcher:
     """Reads a source into a bounded queue.
 
-    A source that is away is opened again, with back-off, right after the last record that was queued, so that nothing is lost
-    or read twice. A user's error ends the thread and is raised by the next ``poll``.
+    A source that is away is opened again, with back-off, right after the last record that was queued, so that nothing
+    is lost or read twice. A user's error ends the thread and is raised by the next ``poll``.
 
     Args:
       name: of the stream, for messages.

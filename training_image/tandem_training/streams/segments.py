@@ -1,4 +1,4 @@
-"""Samples from segments: TFRecord objects of ``tf.train.Example`` below a prefix of a store, read in the order of their names."""
+"""Samples from segments: TFRecord objects of ``tf.train.Example`` below a prefix, in the order of their names."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class SegmentSource:
         if not isinstance(position, SegmentPosition):
             raise UserError(
                 "StreamChanged",
-                f"Stream \"{self._name}\" reads segments, but the checkpoint's position is Kafka's. Give the changed stream a new "
-                "name, or restore its kafka section.",
+                f'Stream "{self._name}" reads segments, but the checkpoint has a position of Kafka. Give the changed '
+                "stream a new name, or restore its kafka section.",
             )
         return SegmentReader(
             self._name, self._store, position, skip=self._start_at == "Latest" and position == self.start()
@@ -63,8 +63,9 @@ class SegmentSource:
 class SegmentReader:
     """Reads one segment at a time, whole.
 
-    A segment's objects are immutable, so a position within one stays valid. A torn segment (wrong length or checksum inside)
-    gives the records before the tear, then one empty record with the fault ``TornSegment``, and reading goes on with the next.
+    A segment's objects are immutable, so a position within one stays valid. A torn segment (wrong length or checksum
+    inside) gives the records before the tear, then one empty record with the fault ``TornSegment``, and reading goes
+    on with the next.
     """
 
     def __init__(self, name: str, store: Store, position: SegmentPosition, *, skip: bool) -> None:
@@ -97,9 +98,7 @@ class SegmentReader:
 
     def _skipped(self) -> list[RawSample]:
         self._skip = False
-        last = ""
-        for last in self._list(""):
-            pass
+        last = max(self._list(""), default="")
         if not last:
             return []
         self._position = SegmentPosition(after=last, current="", record=0)
@@ -153,8 +152,8 @@ class SegmentReader:
                 raise WorldError("SegmentGone", f'stream "{self._name}": {name} was listed but is gone') from error
             raise UserError(
                 "SamplesExpired",
-                f'Stream "{self._name}" stands within {name}, which is gone: samples were deleted before they were trained. '
-                "Bring the segment back, or accept the loss by starting from another base.",
+                f'Stream "{self._name}" stands within {name}, which is gone: samples were deleted before they were '
+                "trained. Bring the segment back, or accept the loss by starting from another base.",
             ) from error
 
     def _torn(self, name: str) -> Callable[[str], None]:
@@ -172,28 +171,21 @@ def tfrecords(data: bytes, torn: Callable[[str], None]) -> Iterator[bytes | None
     path = f"ram://segments/{next(_SCRATCH)}"
     with tf.io.gfile.GFile(path, "wb") as file:
         file.write(data)
+    read = 0
     try:
-        blocks = iter(tf.data.TFRecordDataset(path).batch(_BLOCK).as_numpy_iterator())
-        whole = yield from _blocks(blocks)
-        if whole is None:
-            return
+        for block in tf.data.TFRecordDataset(path).batch(_BLOCK).as_numpy_iterator():
+            read += len(block)
+            yield from block
+    except tf.errors.DataLossError:
         # A tear takes its whole block with it; what comes before the tear is read again one by one.
-        singles = iter(tf.data.TFRecordDataset(path).skip(whole).as_numpy_iterator())
-        try:
-            yield from singles
-        except tf.errors.DataLossError as error:
-            torn(str(error).partition("\n")[0])
-            yield None
+        yield from _up_to_tear(path, read, torn)
     finally:
         tf.io.gfile.remove(path)
 
 
-def _blocks(blocks: Iterator[Sequence[bytes]]) -> Iterator[bytes]:  # type: ignore[misc]
-    read = 0
+def _up_to_tear(path: str, skip: int, torn: Callable[[str], None]) -> Iterator[bytes | None]:
     try:
-        for block in blocks:
-            read += len(block)
-            yield from block
-    except tf.errors.DataLossError:
-        return read
-    return None
+        yield from tf.data.TFRecordDataset(path).skip(skip).as_numpy_iterator()
+    except tf.errors.DataLossError as error:
+        torn(str(error).partition("\n")[0])
+        yield None
