@@ -53,7 +53,7 @@ def progressing(picture: Picture) -> Finding:
         return Finding("True", Reason.REFUSED.value, f"Pods go back to base {target.stable}.")
     if state is CycleState.PROMOTED:
         return Finding("True", Reason.PROMOTED.value, f"The last pods go over to base {target.stable}.")
-    doing = f"Base {target.candidate}: {situation.waits_for or 'verified'}."
+    doing = f"Base {target.candidate}: {situation.judged.waits_for or 'verified'}."
     return Finding("True", state.value, doing)
 
 

@@ -3,13 +3,14 @@
 kopf is imported without its types, hence the ignored decorators.
 """
 
-from collections.abc import Mapping
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import kopf
 
 from tandem_operator.api import GROUP, LABEL_MODEL, PLURAL, VERSION
-from tandem_operator.queue import KeyedQueue
 
 
 @kopf.on.startup()  # type: ignore[untyped-decorator]
@@ -36,6 +37,29 @@ async def child(namespace: str | None, labels: Mapping[str, str], memo: kopf.Mem
 
 
 def _wake(memo: kopf.Memo, namespace: str | None, name: str | None) -> None:
-    queue: KeyedQueue = memo.queue
     if namespace and name:
-        queue.add(f"{namespace}/{name}")
+        memo.wake(f"{namespace}/{name}")
+
+
+def watch(
+    wake: Callable[[str], None], namespaces: Sequence[str], ready: threading.Event, stop: threading.Event
+) -> None:
+    """Watch until told to stop, in a thread and event loop of its own: kopf takes the signals and tasks of the loop that it runs in.
+
+    Args:
+      wake: called with ``namespace/name``, from this thread.
+      namespaces: those to watch; none for all.
+      ready: set once everything is being watched.
+      stop: ends the watching.
+    """
+    asyncio.run(
+        kopf.operator(
+            registry=kopf.get_default_registry(),
+            standalone=True,
+            clusterwide=not namespaces,
+            namespaces=tuple(namespaces),
+            memo=kopf.Memo(wake=wake),
+            ready_flag=ready,
+            stop_flag=stop,
+        )
+    )

@@ -1,14 +1,15 @@
 """Wires the operator together and runs it: watch (kopf) → queue → workers → reconcile."""
 
 import asyncio
-import contextlib
 import os
 import signal
+import threading
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import aiohttp
-import kopf
 import structlog
 
 from tandem_operator import handlers, logs, probes
@@ -40,7 +41,7 @@ async def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics = Metrics()
-    ready = asyncio.Event()
+    ready = threading.Event()
     kube = await Kube.connect()
     runner = await probes.serve(settings.port, metrics, lambda: ready.is_set() or settings.lease is not None)
     lease = Lease(kube, settings.lease, time.monotonic) if settings.lease is not None else None
@@ -68,17 +69,18 @@ async def _leads(lease: Lease, stop: asyncio.Event) -> bool:
     return won
 
 
+@dataclass(frozen=True, slots=True)
 class _Flags:
     """What the parts of a running operator wait for."""
 
-    def __init__(self, stop: asyncio.Event, ready: asyncio.Event, lease: Lease | None) -> None:
-        self.stop = stop
-        self.ready = ready
-        self.lease = lease
+    stop: asyncio.Event
+    ready: threading.Event
+    lease: Lease | None
 
 
 async def _operate(settings: Settings, kube: Kube, reports: Reports, metrics: Metrics, flags: _Flags) -> int:
     queue = KeyedQueue(time.monotonic)
+    loop = asyncio.get_running_loop()
     reconciler = Reconciler(
         kube=kube,
         observer=Observer(kube, Stores(), reports),
@@ -87,37 +89,36 @@ async def _operate(settings: Settings, kube: Kube, reports: Reports, metrics: Me
         metrics=metrics,
         clock=lambda: datetime.now(UTC),
     )
-    ended = asyncio.Event()
-    # Handlers register themselves with kopf when their module is imported.
-    watch = kopf.operator(
-        registry=kopf.get_default_registry(),
-        standalone=True,
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        memo=kopf.Memo(queue=queue),
-        ready_flag=flags.ready,
-        stop_flag=ended,
+    ended = threading.Event()
+    watching = asyncio.to_thread(
+        handlers.watch,
+        lambda key: _ignore(loop.call_soon_threadsafe(queue.add, key)),
+        settings.namespaces,
+        flags.ready,
+        ended,
     )
-    parts = [asyncio.create_task(watch, name="watch")]
+    parts = [asyncio.create_task(watching, name="watch")]
     parts += [
         asyncio.create_task(work(queue, reconciler, metrics), name=f"worker-{n}") for n in range(settings.workers)
     ]
     if flags.lease is not None:
         parts.append(asyncio.create_task(flags.lease.hold(), name="lease"))
     stopping = asyncio.create_task(flags.stop.wait(), name="stop")
-    log.info("operator started", handlers=handlers.__name__, namespaces=settings.namespaces or "all")
+    log.info("operator started", namespaces=settings.namespaces or "all")
     done, _ = await asyncio.wait({stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
+    for part in done - {stopping}:
+        log.error("a part of the operator ended", part=part.get_name(), error=repr(part.exception()))
     ended.set()
     await _cancel(stopping, *parts)
-    for part in done - {stopping}:
-        error = part.exception() if not part.cancelled() else None
-        log.error("a part of the operator ended", part=part.get_name(), error=repr(error))
     log.info("operator ended")
     return 0 if stopping in done else 1
 
 
-async def _cancel(*tasks: asyncio.Task[object]) -> None:
+def _ignore(_handle: asyncio.Handle) -> None:
+    return
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     for task in tasks:
         task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -118,6 +118,7 @@ class PodView:
     ready: bool = False
     deleting: bool = False
     running: bool = False
+    created: datetime | None = None
     restarted: datetime | None = None
     """When its container last ended."""
     waiting: str | None = None

@@ -1,5 +1,6 @@
 """What conditions and status are made from: one value with everything that is known at one instant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,6 +9,9 @@ from tandem_wire.report import Fault
 from tandem_operator.api import OnlineModel, Reason
 from tandem_operator.facts import Situation, slowest
 from tandem_operator.observed import Failures, JobPhase, JobView, Observed, PodView, StoreFault
+
+PATIENCE = timedelta(seconds=30)
+"""How long a child may wait for a node or an image before a person is told."""
 
 PROVED = timedelta(seconds=30)
 """A Job that has run this long after a failure does no longer stand for it."""
@@ -105,15 +109,24 @@ def _trainer_trouble(picture: Picture) -> Trouble | None:
         ended = failures.termination if failures is not None else None
         if ended is not None and ended.kind is Fault.USER:
             return Trouble(ended.reason, ended.message)
-    return next((_waiting(job.name, job.waiting) for job in there.values() if job.waiting is not None), None)
+    return _waits(picture, picture.seen.jobs)
 
 
 def _pod_trouble(picture: Picture) -> Trouble | None:
-    return next((_waiting(pod.name, pod.waiting) for pod in picture.seen.pods if pod.waiting is not None), None)
+    return _waits(picture, picture.seen.pods)
 
 
-def _waiting(name: str, waiting: str | None) -> Trouble:
-    said = waiting or ""
+def _waits(picture: Picture, children: Sequence[JobView | PodView]) -> Trouble | None:
+    """Give what keeps a child from starting: at once where a person must have erred, else only after a while: nodes and images come."""
+    for child in children:
+        said = child.waiting
+        patient = child.created is not None and picture.now - child.created < PATIENCE
+        if said is not None and (not patient or said.startswith("CreateContainerConfigError")):
+            return _waiting(child.name, said)
+    return None
+
+
+def _waiting(name: str, said: str) -> Trouble:
     reason = Reason.UNSCHEDULABLE
     if "Image" in said.partition(":")[0]:
         reason = Reason.IMAGE_UNAVAILABLE

@@ -167,7 +167,9 @@ def _requeue(
     if acting or here.state is not CycleState.STREAMING:
         return SOON
     steady = max(SOON, min(SLOWEST, model.spec.swift.interval / 2))
-    instants = [at for at in (here.work.next_look, here.progress.waits_until, pause) if at is not None and at > now]
+    instants = [
+        at for at in (here.work.next_look, here.judged.progress.waits_until, pause) if at is not None and at > now
+    ]
     return max(timedelta(milliseconds=50), min([steady, *(at - now for at in instants)]))
 
 

@@ -155,7 +155,7 @@ class Reconciler:
                 log.info(
                     "target written",
                     model=model.key,
-                    event=action.event,
+                    transition=action.event,
                     why=action.why,
                     revision=action.target.revision,
                 )

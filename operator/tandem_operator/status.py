@@ -124,7 +124,7 @@ def _progress(picture: Picture, situation: Situation) -> int | None:
     cut, began = situation.work.cut, _began(picture, situation)
     if situation.state is CycleState.ROLLING_OUT:
         pods = len(picture.seen.pods)
-        return round(100 * situation.progress.on_candidate / pods) if pods else 0
+        return round(100 * situation.judged.progress.on_candidate / pods) if pods else 0
     if situation.run is None or cut is None or began is None or cut <= began:
         return None
     # In steps of five: a percentage that changes at every look would be a write at every look.
@@ -137,11 +137,11 @@ def _began(picture: Picture, situation: Situation) -> datetime | None:
 
 
 def _rollout(situation: Situation) -> RolloutStatus:
-    target, progress = situation.target, situation.progress
+    target, progress = situation.target, situation.judged.progress
     if target.candidate is None:
         return RolloutStatus(summary=NOTHING_ROLLS)
     asked = tuple(
-        GateStatus(name=gate.name, state=gate.verdict.value, message=gate.message) for gate in situation.gates
+        GateStatus(name=gate.name, state=gate.verdict.value, message=gate.message) for gate in situation.judged.asked
     )
     return RolloutStatus(
         summary=f"{target.step}/{progress.steps}",

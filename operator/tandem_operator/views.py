@@ -54,6 +54,7 @@ def pod(found: Json, report: PodReport | None) -> PodView:
         ready=ready,
         deleting="deletionTimestamp" in meta,
         running=status.get("phase") == "Running",
+        created=_time(meta.get("creationTimestamp")),
         restarted=_restarted(found),
         waiting=_waiting(found),
         report=report,
