@@ -1,4 +1,4 @@
-"""``python -m tandem_serving``: read the configuration, serve until SIGTERM, end with a code that the operator understands."""
+"""``python -m tandem_serving``: read the configuration, serve until SIGTERM, end with a telling code."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ def configured(environment: Mapping[str, str]) -> tuple[ServerConfig, str]:
     if not text:
         raise ConfigError(
             "MissingConfig",
-            f"{ServerConfig.VARIABLE} is not set; the operator sets it to a ServerConfig in JSON (training_image/wire/README.md)",
+            f"{ServerConfig.VARIABLE} is not set; it must hold a ServerConfig in JSON (training_image/wire/README.md)",
         )
     pod = environment.get("POD_NAME")
     if not pod:

@@ -1,7 +1,7 @@
 """Bases and updates into snapshots, off the request path.
 
-A line is one base in memory with the updates that were applied to it. It is loaded in one thread and advanced in one thread at a time;
-requests never see it, only the snapshots that it makes.
+A line is one base in memory with the updates that were applied to it. It is loaded in one thread and advanced in one
+thread at a time; requests never see it, only the snapshots that it makes.
 """
 
 import time
@@ -56,7 +56,7 @@ class Line:
     snapshot: Snapshot
     follower: Follower
     waits: str = field(default="")
-    """The record that was whole but not fit to serve; updates on top of it are passed over until a keyframe. Empty: none."""
+    """The record that was whole but not fit to serve; what builds on it waits for a keyframe. Empty: none."""
 
     @property
     def base(self) -> int:
@@ -66,8 +66,8 @@ class Line:
     def advance(self) -> Advance:
         """Apply what is new in the log, in order.
 
-        A record that can't be verified stops the line before it, as the follower does; one that is whole but doesn't give finite answers
-        stops it too. Both end with the next keyframe that is good.
+        A record that can't be verified stops the line before it, as the follower does; one that is whole but doesn't
+        give finite answers stops it too. Both end with the next keyframe that is good.
 
         Raises:
           WireError: the store did not answer; nothing was changed.

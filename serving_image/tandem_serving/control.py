@@ -1,14 +1,14 @@
 """The loop that follows the store: target, bases, updates, and the pointer to what is served.
 
-One thread runs it and owns all of its state; a base is loaded in a thread of its own, so that updates of the running one go on. What
-others may read is in ``view``, an immutable value that is replaced whole.
+One thread runs it and owns all of its state; a base is loaded in a thread of its own, so that updates of the running
+one go on. What others may read is in ``view``, an immutable value that is replaced whole.
 """
 
 import random
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -55,7 +55,7 @@ class View:
     """What the loop knows, for the report and the pages."""
 
     target: Target | None = None
-    held: Held = Held()
+    held: Held = field(default_factory=Held)
     loaded: tuple[Version, ...] = ()
     candidate: CandidateReport | None = None
     refused: tuple[RefusalReport, ...] = ()
@@ -112,7 +112,7 @@ class Control:
         while not stopping.is_set() and self.fatal is None:
             try:
                 self.tick()
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it was, what is served stays served
                 self._misses += 1
                 _log.exception("a look at the store failed in a way that nobody foresaw; the service goes on")
             self._wake.wait(self._delay())
@@ -184,7 +184,7 @@ class Control:
             try:
                 with self._metrics.build.labels("base").time():
                     outcome.set_result(load(self._store, base, self._settings.model, self._settings.sizes))
-            except Exception as error:  # noqa: BLE001: it is the loop's to judge, in _take_loaded
+            except Exception as error:  # noqa: BLE001 - it is the loop's to judge, in _take_loaded
                 outcome.set_exception(error)
 
         _log.info("loading a base", base=base)
@@ -272,9 +272,9 @@ class Control:
         )
 
     def _delay(self) -> float:
-        """Poll at the set interval; back off with jitter while the store is away, so that pods don't come back all at once."""
+        """Poll at the set interval; back off while the store is away, with jitter, since all pods wait for it."""
         interval = self._settings.poll_seconds
         if not self._misses:
             return interval
         most = max(interval, min(interval * 2 ** min(self._misses, 16), _BACKOFF_MOST_SECONDS))
-        return random.uniform(interval / 2, most)  # noqa: S311: jitter, no secret
+        return random.uniform(interval / 2, most)  # noqa: S311 - jitter, no secret

@@ -1,11 +1,12 @@
 """The dense part of a base: a graph of TensorFlow's own operations, run with the weights of a version as arguments.
 
-One session belongs to one base and is shared by all its versions, since weights are fed, not kept: making a version costs nothing here,
-and an answer can't mix versions. Batches are padded to a few sizes, each of which has run before the base takes traffic.
+One session belongs to one base and is shared by all its versions, since weights are fed, not kept: making a version
+costs nothing here, and an answer can't mix versions. Batches are padded to a few sizes, each of which has run before
+the base takes traffic.
 
-Measured on two cores, MLP 512-256-128 with batch norm, one row: weights fed 140 µs, and 95 µs where they are aligned for TensorFlow, which
-then reads them where they lie; folded into a session per version also 95 µs, but 57 ms to make one, most of it holding the interpreter's
-lock, so that requests wait.
+Measured on two cores, MLP 512-256-128 with batch norm, one row: weights fed 140 µs, and 95 µs where they are aligned
+for TensorFlow, which then reads them where they lie; folded into a session per version also 95 µs, but 57 ms to make
+one, most of it holding the interpreter's lock, so that requests wait.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -112,11 +113,13 @@ def _parse(graph: bytes) -> "tf.compat.v1.GraphDef":
         definition = op_def_registry.get(node.op)
         if definition is None and node.op not in own:
             raise BadExport(
-                f"dense.graph.pb uses operation {node.op} ({node.name}), which stock TensorFlow does not have; export native operations only"
+                f"dense.graph.pb uses operation {node.op} ({node.name}), which stock TensorFlow does not have; "
+                "export native operations only"
             )
         if node.op in _FILES or (definition is not None and definition.is_stateful):
             raise BadExport(
-                f"dense.graph.pb uses operation {node.op} ({node.name}), which keeps state or touches files; a serving graph may not"
+                f"dense.graph.pb uses operation {node.op} ({node.name}), which keeps state or touches files; "
+                "a serving graph may not"
             )
     return parsed
 

@@ -1,4 +1,4 @@
-"""What clients ask about the model instead of asking the model: signature and status, as TensorFlow Serving's messages."""
+"""What clients ask about the model instead of asking it: signature and status, as TensorFlow Serving's messages."""
 
 from tandem_wire.model import ModelSpec
 from tandem_wire.version import Version

@@ -15,6 +15,7 @@ ServingError
     Broken             the model fails on a request that looked right
 """
 
+# ruff: noqa: N818 - the names say what happened; the tree says that they are errors
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -42,11 +43,11 @@ class BuildError(ServingError):
     """A base or an update that must not be served."""
 
 
-class BadExport(BuildError):  # noqa: N818: named for what it is; the tree says it is an error
+class BadExport(BuildError):
     """The serving export of a base is incomplete, foreign or does not run."""
 
 
-class BadUpdate(BuildError):  # noqa: N818: as above
+class BadUpdate(BuildError):
     """A verified record whose content does not fit the model it claims to update."""
 
 
@@ -59,7 +60,7 @@ class RequestError(ServingError):
     """Whether the report counts it as an error of this server."""
 
 
-class BadRequest(RequestError):  # noqa: N818: as above
+class BadRequest(RequestError):
     """The request is wrong; the message names the input and the remedy."""
 
     code = StatusCode.INVALID_ARGUMENT
@@ -67,7 +68,7 @@ class BadRequest(RequestError):  # noqa: N818: as above
     ours = False
 
 
-class NotServed(RequestError):  # noqa: N818: as above
+class NotServed(RequestError):
     """This model, version or signature is not served here; the message says what is."""
 
     code = StatusCode.NOT_FOUND
@@ -75,28 +76,28 @@ class NotServed(RequestError):  # noqa: N818: as above
     ours = False
 
 
-class NotReady(RequestError):  # noqa: N818: as above
+class NotReady(RequestError):
     """Nothing is loaded yet."""
 
     code = StatusCode.UNAVAILABLE
     http = HTTPStatus.SERVICE_UNAVAILABLE
 
 
-class Overloaded(RequestError):  # noqa: N818: as above
+class Overloaded(RequestError):
     """More at once than this server takes; a client may try another replica."""
 
     code = StatusCode.RESOURCE_EXHAUSTED
     http = HTTPStatus.TOO_MANY_REQUESTS
 
 
-class TooLate(RequestError):  # noqa: N818: as above
+class TooLate(RequestError):
     """The deadline passed before work began."""
 
     code = StatusCode.DEADLINE_EXCEEDED
     http = HTTPStatus.GATEWAY_TIMEOUT
 
 
-class Unsupported(RequestError):  # noqa: N818: as above
+class Unsupported(RequestError):
     """A method of the API that this server does not have."""
 
     code = StatusCode.UNIMPLEMENTED
@@ -104,5 +105,5 @@ class Unsupported(RequestError):  # noqa: N818: as above
     ours = False
 
 
-class Broken(RequestError):  # noqa: N818: as above
+class Broken(RequestError):
     """The model fails on a request that looked right."""

@@ -50,9 +50,10 @@ class Next:
 def decide(target: Target | None, pod: str, held: Held, now: datetime) -> Next:
     """Decide what a pod does next (DESIGN.md, Pods).
 
-    A pod answers from the candidate if it is listed, else from the stable base. While it is listed it holds the stable base too, so that
-    going back is one pointer swap. Whatever fails to load, it goes on with what it answers from; with nothing to answer from, a listed pod
-    takes the stable base. Without a target, or with one that names no base, nothing changes.
+    A pod answers from the candidate if it is listed, else from the stable base. While it is listed it holds the stable
+    base too, so that going back is one pointer swap. Whatever fails to load, it goes on with what it answers from;
+    with nothing to answer from, a listed pod takes the stable base. Without a target, or with one that names no base,
+    nothing changes.
     """
     wanted = None if target is None else target.base_for(pod)
     if target is None or wanted is None:

@@ -65,4 +65,5 @@ def pool(vectors: Floats, present: npt.NDArray[np.bool_], pooling: str) -> Float
     if pooling == "sum":
         return total
     count = np.maximum(present.sum(axis=1, dtype=np.float32), np.float32(1.0))
-    return total / count[:, None]
+    mean: Floats = total / count[:, None]
+    return mean

@@ -1,6 +1,7 @@
 """TensorFlow Serving's gRPC interface: PredictionService and ModelService, and gRPC's own health service.
 
-Synchronous: each request runs in one thread of a small pool, in which NumPy and TensorFlow let go of the interpreter's lock.
+Synchronous: each request runs in one thread of a small pool, in which NumPy and TensorFlow let go of the interpreter's
+lock.
 """
 
 import time
@@ -10,7 +11,6 @@ from typing import Any, TypeVar
 
 import grpc
 import numpy as np
-import structlog
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
@@ -24,16 +24,15 @@ from tensorflow_serving.apis import (
 )
 
 from tandem_serving.describe import signatures, statuses
-from tandem_serving.errors import BadRequest, RequestError, TooLate, Unsupported
+from tandem_serving.edge import PREDICT, check_deadline, judged, note
+from tandem_serving.errors import BadRequest, Unsupported
 from tandem_serving.limits import Limits
 from tandem_serving.predict import SIGNATURE, Service, check_signature, chosen
 from tandem_serving.snapshot import Snapshot
 from tandem_serving.tensors import decode
 
-PREDICT = "Predict"
 VERSION_TRAILER = "tandem-version"
 _SERVICES = ("", "tensorflow.serving.PredictionService", "tensorflow.serving.ModelService")
-_log = structlog.get_logger(__name__)
 _Request = TypeVar("_Request")
 _Response = TypeVar("_Response")
 _Method = Callable[[_Request, grpc.ServicerContext], _Response]
@@ -136,7 +135,10 @@ class Methods:
         names = [each.name for each in request.config.model_config_list.config]
         if names != [self._service.name]:
             response.status.error_code = grpc.StatusCode.FAILED_PRECONDITION.value[0]
-            response.status.error_message = f"this server serves {self._service.name!r} and takes its versions from target.json in the store; change the OnlineModel instead"
+            response.status.error_message = (
+                f"this server serves {self._service.name!r} and takes its versions from target.json in the store; "
+                "change the OnlineModel instead"
+            )
         return response
 
     def _pick(self, spec: "model_pb2.ModelSpec") -> Snapshot:
@@ -149,27 +151,15 @@ class Methods:
 
         def handle(request: _Request, context: grpc.ServicerContext) -> _Response:
             started = time.perf_counter()
-            failure: tuple[grpc.StatusCode, str, bool] | None = None
             try:
-                remaining = context.time_remaining()
-                if remaining is not None and remaining <= 0:
-                    raise TooLate("the deadline passed before work began")  # noqa: TRY301: one place turns errors into codes
+                check_deadline(context.time_remaining())
                 response = method(request, context)
-            except RequestError as error:
-                failure = (error.code, str(error), error.ours)
-            except Exception as error:
-                _log.exception("a request failed in a way that nobody foresaw", method=name)
-                failure = (grpc.StatusCode.INTERNAL, f"{type(error).__name__}: see this server's log", True)
-            code = grpc.StatusCode.OK if failure is None else failure[0]
-            metrics.latency.labels("grpc", name).observe(time.perf_counter() - started)
-            metrics.requests.labels("grpc", name, code.name).inc()
-            if failure is None:
-                if name == PREDICT:
-                    metrics.count(good=True)
-                return response
-            if failure[2]:
-                metrics.count(good=False)
-            context.abort(failure[0], failure[1])
+            except Exception as error:  # noqa: BLE001 - the edge of the program: a client gets a code and a sentence
+                failure = judged(error, name)
+                note(metrics, "grpc", name, started, failure)
+                context.abort(failure.code, str(failure))
+            note(metrics, "grpc", name, started, None)
+            return response
 
         return handle
 
@@ -177,7 +167,7 @@ class Methods:
 def _refuse(name: str) -> Callable[[Any, grpc.ServicerContext], Any]:
     def method(_: object, __: grpc.ServicerContext) -> object:
         raise Unsupported(
-            f"{name} takes tf.Example, which this server does not read yet; send the same features to Predict ({SIGNATURE})"
+            f"{name} takes tf.Example, which this server does not read; send the same features to Predict ({SIGNATURE})"
         )
 
     return method

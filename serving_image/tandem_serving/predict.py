@@ -74,7 +74,8 @@ class Service:
             if not np.isfinite(output).all():
                 row = int(np.nonzero(~np.isfinite(output))[0][0])
                 raise Broken(
-                    f"output {name!r} is not finite in row {row}; its numeric inputs are far outside of what the model knows"
+                    f"output {name!r} is not finite in row {row}; "
+                    "its numeric inputs are far outside of what the model knows"
                 )
         self.metrics.rows.inc(len(features[0]))
         return named

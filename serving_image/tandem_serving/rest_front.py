@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import structlog
 from aiohttp import web
 from google.protobuf import json_format
 
 from tandem_serving.describe import signatures, statuses
-from tandem_serving.errors import NotServed, Overloaded, RequestError
+from tandem_serving.edge import PREDICT, check_load, judged, note
+from tandem_serving.errors import NotServed, RequestError
 from tandem_serving.predict import SIGNATURE, Service
 from tandem_serving.rest_tensors import read, write
 from tandem_serving.snapshot import Snapshot
@@ -19,7 +19,6 @@ from tandem_serving.snapshot import Snapshot
 _MODEL = "/v1/models/{model:[^/:]+}"
 _VERSIONED = _MODEL + "/versions/{version:[0-9]{1,18}}"
 _LABELLED = _MODEL + "/labels/{label:[^/:]+}"
-_log = structlog.get_logger(__name__)
 _Reply = tuple[bytes, Snapshot | None]
 
 
@@ -59,7 +58,7 @@ class RestFront:
                 web.HTTPRequestEntityTooLarge.status_code,
                 f"the body is larger than {self._service.limits.message_bytes} bytes; split it",
             )
-        return await self._guarded("Predict", lambda: self._answer(request, data))
+        return await self._guarded(PREDICT, lambda: self._answer(request, data))
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         return await self._guarded("GetModelStatus", lambda: self._describe_status(request))
@@ -71,7 +70,8 @@ class RestFront:
         name = self._service.name
         return _error(
             404,
-            f"{request.method} {request.path} is unknown; there are POST /v1/models/{name}:predict, GET /v1/models/{name}, GET /v1/models/{name}/metadata",
+            f"{request.method} {request.path} is unknown; there are POST /v1/models/{name}:predict, "
+            f"GET /v1/models/{name} and GET /v1/models/{name}/metadata",
         )
 
     def _answer(self, request: web.Request, data: bytes) -> _Reply:
@@ -106,27 +106,19 @@ class RestFront:
 
     async def _guarded(self, name: str, work: Callable[[], _Reply]) -> web.StreamResponse:
         """Compute off the event loop; time and count, and turn errors into statuses with a sentence."""
-        metrics, limits = self._service.metrics, self._service.limits
         started = time.perf_counter()
+        failure: RequestError | None = None
         try:
-            if self._in_flight >= limits.in_flight:
-                raise Overloaded(f"{limits.in_flight} requests are being answered already; try another replica")  # noqa: TRY301: as in gRPC
+            check_load(self._in_flight, self._service.limits.in_flight)
             self._in_flight += 1
             try:
-                data, snapshot = await asyncio.get_running_loop().run_in_executor(self._pool, work)
+                response = _good(*await asyncio.get_running_loop().run_in_executor(self._pool, work))
             finally:
                 self._in_flight -= 1
-        except RequestError as error:
-            code, response, ours = error.code.name, _error(error.http, str(error)), error.ours
-        except Exception as error:
-            _log.exception("a request failed in a way that nobody foresaw", method=name)
-            code, response, ours = "INTERNAL", _error(500, f"{type(error).__name__}: see this server's log"), True
-        else:
-            code, response, ours = "OK", _good(data, snapshot), False
-        metrics.latency.labels("rest", name).observe(time.perf_counter() - started)
-        metrics.requests.labels("rest", name, code).inc()
-        if ours or (code == "OK" and name == "Predict"):
-            metrics.count(good=not ours)
+        except Exception as error:  # noqa: BLE001 - the edge of the program: a client gets a status and a sentence
+            failure = judged(error, name)
+            response = _error(failure.http, str(failure))
+        note(self._service.metrics, "rest", name, started, failure)
         return response
 
 

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's JSON: row form (``instances``), column form (``inputs``), strings also as ``{"b64": …}``; and back."""
+"""TensorFlow Serving's JSON: row form (``instances``), column form (``inputs``), bytes as ``{"b64": …}``; and back."""
 
 import base64
 import binascii
@@ -112,12 +112,11 @@ def _array(spec: InputSpec, values: object) -> Input:
 
 
 def _string_array(spec: InputSpec, values: object) -> Input:
-    flat = np.array([_bytes(spec, each) for each in _leaves(values)] or [b""], dtype=object)
     shape = _shape(values)
-    if int(np.prod(shape)) == 0:
-        return np.zeros(shape, dtype=object)
-    if len(flat) != int(np.prod(shape)):
+    if not _has_shape(values, shape):
         raise BadRequest(f"input {spec.name!r}: rows have different lengths; every row must have {spec.length} values")
+    flat = np.empty(int(np.prod(shape)), dtype=object)
+    flat[:] = [_bytes(spec, each) for each in _leaves(values)]
     return flat.reshape(shape)
 
 
@@ -133,6 +132,12 @@ def _shape(values: object) -> tuple[int, ...]:
     if not isinstance(values, list):
         return ()
     return (len(values), *(_shape(values[0]) if values else ()))
+
+
+def _has_shape(values: object, shape: tuple[int, ...]) -> bool:
+    if not shape:
+        return not isinstance(values, list)
+    return isinstance(values, list) and len(values) == shape[0] and all(_has_shape(each, shape[1:]) for each in values)
 
 
 def _bytes(spec: InputSpec, value: object) -> bytes:

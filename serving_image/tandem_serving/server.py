@@ -56,7 +56,7 @@ class Server:
         store: Store,
         shutdown: Shutdown = Shutdown(),
         now: Callable[[], datetime] = utc_now,
-    ) -> None:  # noqa: B008: frozen
+    ) -> None:
         limits = Limits()
         self.metrics = Metrics()
         self.publisher = Publisher(limits.versions)

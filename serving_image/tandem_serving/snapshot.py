@@ -1,7 +1,7 @@
 """One version of a model: everything that an answer is computed from, never changed once made.
 
-A request pins one snapshot and reads nothing else, so its answer comes from exactly one version. Snapshots of one lineage share the
-arrays that an update left alone.
+A request pins one snapshot and reads nothing else, so its answer comes from exactly one version. Snapshots of one
+lineage share the arrays that an update left alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -76,7 +76,8 @@ def snapshot_of(state: ServingState, model: Model) -> Snapshot:
 def sample_inputs(snapshot: Snapshot, rows: int) -> dict[str, Input]:
     """Make inputs that read real rows of every table, for warming and for checking that answers are finite.
 
-    String ids can't be made from keys; they read the row of one text, or none. Tables behind them are checked row by row when read.
+    String ids can't be made from keys; they read the row of one text, or none. That rows are finite is checked as they
+    are read from the store.
     """
     return {spec.name: _sample(snapshot, spec, (rows, spec.length)) for spec in snapshot.model.spec.inputs}
 

@@ -135,7 +135,8 @@ def page(report: PodReport, view: View, now: datetime) -> str:
     body = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>" for name, text in rows)
     style = "body{font:15px sans-serif;margin:2em}th{text-align:left;vertical-align:top;padding-right:2em}"
     title = html.escape(report.model)
-    return f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{style}</style><h1>{title}</h1><table>{body}</table>\n'
+    head = f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{style}</style>'
+    return f"{head}<h1>{title}</h1><table>{body}</table>\n"
 
 
 def _serving(report: PodReport, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Requests into arrays: TensorProto and JSON, decoded and checked against the model's contract. Messages name the input and the remedy."""
+"""Requests into arrays, checked against the model's contract; every message names the input and the remedy."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +14,7 @@ Input = npt.NDArray[Any]
 """int64, float32, or an object array of bytes."""
 
 _WIRE = {DType.INT64: types_pb2.DT_INT64, DType.STRING: types_pb2.DT_STRING, DType.FLOAT32: types_pb2.DT_FLOAT}
+_REPEATED_MOST = 1 << 20
 _NUMPY: Mapping[DType, npt.DTypeLike] = {DType.INT64: np.dtype("<i8"), DType.FLOAT32: np.dtype("<f4")}
 
 
@@ -59,7 +60,8 @@ def check(spec: ModelSpec, arrays: Mapping[str, Input], most_rows: int) -> dict[
     for other in others:
         if len(checked[other.name]) != rows:
             raise BadRequest(
-                f"input {first.name!r} has {rows} rows, but {other.name!r} has {len(checked[other.name])}; all inputs must have as many"
+                f"input {first.name!r} has {rows} rows, but {other.name!r} has {len(checked[other.name])}; "
+                "all inputs must have as many"
             )
     if rows > most_rows:
         raise BadRequest(f"the request has {rows} rows, at most {most_rows} are taken at once; split it")
@@ -69,7 +71,7 @@ def check(spec: ModelSpec, arrays: Mapping[str, Input], most_rows: int) -> dict[
 def _shaped(spec: InputSpec, array: Input) -> Input:
     if array.ndim == 1 and spec.length == 1:
         array = array[:, None]
-    if array.ndim != 2 or array.shape[1] != spec.length:
+    if array.shape[1:] != (spec.length,):
         also = " or (batch,)" if spec.length == 1 else ""
         raise BadRequest(f"input {spec.name!r} has shape {array.shape}; it must be (batch, {spec.length}){also}")
     if spec.dtype is DType.FLOAT32 and not np.isfinite(array).all():
@@ -110,14 +112,15 @@ def _numbers(spec: InputSpec, tensor: "tensor_pb2.TensorProto") -> Input:
         return np.array(tensor.int64_val if spec.dtype is DType.INT64 else tensor.float_val, dtype)
     if len(tensor.tensor_content) % dtype.itemsize:
         raise BadRequest(
-            f"input {spec.name!r}: tensor_content has {len(tensor.tensor_content)} bytes, no multiple of {dtype.itemsize}"
+            f"input {spec.name!r}: tensor_content has {len(tensor.tensor_content)} bytes, "
+            f"no multiple of {dtype.itemsize}"
         )
     return np.frombuffer(tensor.tensor_content, dtype)
 
 
 def _repeated(spec: InputSpec, values: Input, shape: tuple[int, ...], count: int) -> Input:
-    """TensorFlow's short form: one value stands for all. More is refused, so that a short body can't ask for much memory twice."""
-    if len(values) == 1 and count <= 1 << 22:
+    """TensorFlow's short form: one value stands for all; bounded, so that a short body can't ask for much memory."""
+    if len(values) == 1 and count <= _REPEATED_MOST:
         return np.repeat(values, count)
     raise BadRequest(f"input {spec.name!r} has {len(values)} values for shape {shape}; send exactly {count}")
 

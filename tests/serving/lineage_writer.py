@@ -1,6 +1,7 @@
 """Writes tiny bases and updates as a trainer would, and recomputes answers in NumPy from what wire rebuilds.
 
-The model: a numeric input of two, one int64 id, up to three words by their mean; a dense layer with batch norm; two heads.
+The model: a numeric input of two, one int64 id, up to three words by their mean; a dense layer with batch norm; two
+heads.
 """
 
 from collections.abc import Mapping
@@ -75,7 +76,9 @@ def word_id(word: bytes) -> int:
     return int(np.uint64(xxh64_intdigest(word)).view(np.int64))
 
 
-def answers(state: ServingState, users: np.ndarray, words: list[list[bytes]], numeric: np.ndarray) -> dict[str, np.ndarray]:
+def answers(
+    state: ServingState, users: np.ndarray, words: list[list[bytes]], numeric: np.ndarray
+) -> dict[str, np.ndarray]:
     """Recompute answers from a state that wire rebuilt, in NumPy alone."""
     word_rows = [_mean([_row(state, "terms", word_id(w)) for w in row if w]) for row in words]
     user_rows = [_row(state, "users", int(user)) for user in users]
@@ -98,7 +101,7 @@ def _mean(rows: list[np.ndarray]) -> np.ndarray:
 
 @dataclass
 class LineageWriter:
-    """A trainer without training: every record has new random weights and rows, so that any two versions answer differently."""
+    """A trainer without training: every record has new random weights and rows; no two versions answer alike."""
 
     store: Store
     seed: int = 0

@@ -1,0 +1,265 @@
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tandem_serving.control import Control, Settings
+from tandem_serving.metrics import Metrics
+from tandem_serving.publish import Publisher
+from tandem_wire.errors import StoreDenied, StoreUnavailable
+from tandem_wire.report import CandidateState
+from tandem_wire.store import Store
+from tandem_wire.target import read_target
+from tandem_wire.version import Version
+
+from tests.serving.lineage_writer import MODEL_NAME, corrupt
+
+POD = "pod-1"
+START = datetime(2026, 11, 10, tzinfo=UTC)
+
+
+class Fragile:
+    """A store that can be made to fail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.error: Exception | None = None
+
+    def __getattr__(self, name: str) -> object:
+        if self.error is not None:
+            raise self.error
+        return getattr(self._store, name)
+
+
+@dataclass
+class Pod:
+    """A control loop that is turned by hand, with a clock that is set by hand."""
+
+    store: Fragile
+    now: datetime = START
+    publisher: Publisher = field(default_factory=lambda: Publisher(3))
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        settings = Settings(MODEL_NAME, POD, (1, 4), poll_seconds=1.0)
+        self.control = Control(settings, self.store, self.publisher, self.metrics, lambda: self.now)
+
+    @property
+    def version(self) -> Version | None:
+        current = self.publisher.current
+        return None if current is None else current.version
+
+    def turn(self, turns: int = 3) -> "Pod":
+        """Look at the store some times; loads that a look begins are over before the next."""
+        for _ in range(turns):
+            self.control.tick()
+            if self.control._loading is not None:
+                self.control._loading[1].exception(timeout=30)
+        return self
+
+
+@pytest.fixture
+def pod(store):
+    return Pod(Fragile(store))
+
+
+def test_it_waits_for_a_target_and_for_a_base(pod, writer):
+    assert pod.turn().version is None
+    writer.target(stable=None)
+    assert pod.turn().version is None
+    writer.base(0)
+    writer.target(stable=0)
+    assert pod.turn().version == Version(0, 0)
+
+
+def test_it_follows_updates(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    record = writer.update(3)
+    assert pod.turn(1).version == Version(3, record.slot)
+    assert pod.control.view.loaded == (Version(3, record.slot),)
+    assert pod.publisher.published.current.watermark == record.watermark
+
+
+def rollout(pod, writer):
+    """Stable 3 with an update, candidate 4, and this pod on the candidate."""
+    writer.base(3)
+    writer.update(3)
+    writer.target(stable=3)
+    pod.turn()
+    writer.base(4)
+    writer.target(stable=3, candidate=4, pods=(POD,))
+    return pod.turn()
+
+
+def test_a_listed_pod_answers_from_the_candidate_and_keeps_stable_fresh(pod, writer):
+    assert rollout(pod, writer).version == Version(4, 0)
+    assert pod.control.view.candidate.state is CandidateState.WARM
+    last = writer.update(3)
+    pod.turn(1)
+    assert pod.version == Version(4, 0)
+    assert pod.control.view.loaded == (Version(3, last.slot), Version(4, 0))
+
+
+def test_going_back_is_one_look_and_as_fresh_as_stable(pod, writer):
+    rollout(pod, writer)
+    last = writer.update(3)
+    pod.turn(1)
+    writer.target(stable=3)
+    assert pod.turn(1).version == Version(3, last.slot)
+    assert pod.control.view.loaded == (Version(3, last.slot),)
+    assert pod.control.view.candidate is None
+
+
+def test_after_the_promotion_the_old_base_leaves_memory(pod, writer):
+    rollout(pod, writer)
+    writer.target(stable=4)
+    pod.turn(1)
+    assert pod.version == Version(4, 0)
+    assert pod.control.view.loaded == (Version(4, 0),)
+    assert pod.publisher.published.recent == ()
+
+
+def test_a_candidate_that_is_corrupt_fails_and_the_pod_stays(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    corrupt(pod.store, writer.base(4))
+    revision = writer.target(stable=3, candidate=4, pods=(POD,)).revision
+    pod.turn()
+    assert pod.version == Version(3, 0)
+    view = pod.control.view
+    assert view.target.revision == revision
+    assert view.candidate.state is CandidateState.FAILED
+    assert "checkpoints/4" in view.candidate.reason
+    assert [refusal.record for refusal in view.refused] == ["checkpoints/4"]
+    record = writer.update(3)
+    assert pod.turn(1).version == Version(3, record.slot)
+
+
+def test_a_candidate_that_does_not_run_fails_and_is_tried_once(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    writer.base(4, graph=b"\xff")
+    writer.target(stable=3, candidate=4, pods=(POD,))
+    pod.turn(5)
+    assert pod.control.view.candidate.state is CandidateState.FAILED
+    assert "GraphDef" in pod.control.view.candidate.reason
+    assert pod.metrics.registry.get_sample_value("tandem_serving_refused_total") == 1
+
+
+def test_a_pod_that_starts_listed_takes_stable_when_the_candidate_fails(pod, writer):
+    writer.base(3)
+    corrupt(pod.store, writer.base(4))
+    writer.target(stable=3, candidate=4, pods=(POD,))
+    assert pod.turn().version == Version(3, 0)
+    assert pod.control.view.candidate.state is CandidateState.FAILED
+
+
+def test_another_pods_candidate_is_no_concern(pod, writer):
+    writer.base(3)
+    writer.base(4)
+    writer.target(stable=3, candidate=4, pods=("pod-2",))
+    assert pod.turn().version == Version(3, 0)
+    assert pod.control.view.candidate is None
+    assert pod.control.view.loaded == (Version(3, 0),)
+
+
+def test_a_corrupt_update_is_reported_and_healed(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    bad = writer.update(3)
+    corrupt(pod.store, bad)
+    pod.turn()
+    assert pod.version == Version(3, 0)
+    assert [refusal.record for refusal in pod.control.view.refused] == [bad.called]
+    healed = writer.keyframe(3, voids=bad.slot)
+    assert pod.turn(1).version == Version(3, healed.slot)
+
+
+def test_while_the_store_is_away_the_service_goes_on_and_catches_up(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    seen = pod.control.view.store_seen_at
+    pod.store.error = StoreUnavailable("no route")
+    pod.now += timedelta(minutes=10)
+    pod.turn()
+    assert pod.version == Version(3, 0)
+    assert pod.control.view.store_seen_at == seen
+    assert pod.control.view.trouble == "no route"
+    assert pod.control._delay() > 0.5
+    pod.store.error = None
+    last = [writer.update(3), writer.update(3)][-1]
+    assert pod.turn(1).version == Version(3, last.slot)
+    assert pod.control.view.store_seen_at == pod.now
+    assert pod.control.view.trouble == ""
+    assert pod.control._delay() == 1.0
+
+
+def test_delays_grow_to_a_bound(pod):
+    pod.store.error = StoreUnavailable("no route")
+    delays = []
+    for _ in range(30):
+        pod.turn(1)
+        delays.append(pod.control._delay())
+    assert max(delays) <= 10.0
+    assert max(delays[10:]) > 2.0
+    assert len(set(delays)) > 20
+
+
+def test_a_base_whose_load_the_store_interrupts_is_tried_again_later(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.control.tick()
+    pod.control._loading[1].exception(timeout=30)
+    base, _ = pod.control._loading
+    pod.control._loading = None
+    pod.control._fail(base, StoreUnavailable("no route"))
+    assert pod.turn().version is None
+    assert pod.control.view.refused == ()
+    pod.now += timedelta(minutes=1)
+    assert pod.turn().version == Version(3, 0)
+
+
+def test_a_target_that_is_gone_or_unreadable_changes_nothing(pod, writer, store):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    etag = read_target(store)[1]
+    store.put("target.json", b"{}", match=etag)
+    assert pod.turn().version == Version(3, 0)
+    assert "target.json" in pod.control.view.trouble
+    store.delete("target.json")
+    record = writer.update(3)
+    assert pod.turn().version == Version(3, record.slot)
+
+
+def test_the_users_error_ends_a_pod_that_never_answered(pod):
+    pod.store.error = StoreDenied("the key is wrong; correct the secret")
+    assert pod.turn(4).control.fatal is None
+    assert pod.turn(1).control.fatal is pod.store.error
+
+
+def test_the_users_error_does_not_end_a_pod_that_answers(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    pod.store.error = StoreDenied("the key is wrong; correct the secret")
+    pod.turn(10)
+    assert pod.control.fatal is None
+    assert pod.version == Version(3, 0)
+
+
+def test_an_error_that_nobody_foresaw_fails_the_candidate_only(pod, writer, monkeypatch):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    writer.base(4)
+    monkeypatch.setattr("tandem_serving.control.load", lambda *_: 1 // 0)
+    writer.target(stable=3, candidate=4, pods=(POD,))
+    pod.turn()
+    assert pod.version == Version(3, 0)
+    assert "ZeroDivisionError" in pod.control.view.candidate.reason

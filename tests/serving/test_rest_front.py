@@ -1,0 +1,109 @@
+import io
+import json
+
+import aiohttp
+import numpy as np
+import pytest
+
+from tests.serving.clients import NUMERIC, USERS, WORDS, Recomputed
+
+ROWS = [
+    {"user": int(user), "words": [word.decode() for word in words], "numeric": [float(x) for x in numeric]}
+    for user, words, numeric in zip(USERS, WORDS, NUMERIC, strict=True)
+]
+COLUMNS = {name: [row[name] for row in ROWS] for name in ROWS[0]}
+PREDICT = "/v1/models/search:predict"
+
+
+@pytest.fixture
+async def http(server):
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.ports['rest']}") as session:
+        yield session
+
+
+async def got(response):
+    async with response as answer:
+        return answer.status, json.loads(await answer.read())
+
+
+async def test_rows(http, store):
+    async with http.post(PREDICT, json={"instances": ROWS}) as answer:
+        body = await answer.json()
+        assert (answer.headers["tandem-version"], answer.headers["model-version"]) == ("3.3", "3000000003")
+    expected = Recomputed(store).of(3_000_000_003)
+    for name, values in expected.items():
+        np.testing.assert_allclose([row[name] for row in body["predictions"]], values, rtol=1e-4, atol=1e-6)
+
+
+async def test_columns(http, store):
+    status, body = await got(http.post("/v1/models/search/versions/3000000003:predict", json={"inputs": COLUMNS}))
+    assert status == 200
+    for name, values in Recomputed(store).of(3_000_000_003).items():
+        np.testing.assert_allclose(body["outputs"][name], values, rtol=1e-4, atol=1e-6)
+
+
+async def test_a_body_needs_no_content_type(http):
+    assert (await got(http.post(PREDICT, data=json.dumps({"instances": ROWS}).encode())))[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/models/search", "/v1/models/search/versions/3000000003"])
+async def test_status(http, path):
+    assert await got(http.get(path)) == (
+        200,
+        {
+            "model_version_status": [
+                {"version": "3000000003", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+            ]
+        },
+    )
+
+
+async def test_metadata(http):
+    status, body = await got(http.get("/v1/models/search/metadata"))
+    assert status == 200
+    assert body["model_spec"] == {"name": "search", "signature_name": "serving_default", "version": "3000000003"}
+    inputs = body["metadata"]["signature_def"]["signature_def"]["serving_default"]["inputs"]
+    assert inputs["words"]["dtype"] == "DT_STRING"
+    assert inputs["words"]["tensor_shape"]["dim"] == [{"size": "-1"}, {"size": "3"}]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "message"),
+    [
+        ("POST", PREDICT, b"{", 400, "the body is not JSON"),
+        ("POST", PREDICT, b'{"instances": [{}]}', 400, "instances[0]: input 'user', 'words', 'numeric' is missing"),
+        ("POST", "/v1/models/ads:predict", b"{}", 404, "model 'ads' is not served here; this server has 'search'"),
+        ("POST", "/v1/models/search/versions/9:predict", b"{}", 404, "version 9 (0.9) is not served here"),
+        ("POST", "/v1/models/search/labels/stable:predict", b"{}", 404, "version labels such as 'stable'"),
+        ("GET", "/v1/models/ads", None, 404, "model 'ads' is not served here"),
+        ("GET", "/v1/models/search/versions/9", None, 404, "version 9 is not here"),
+        ("GET", "/v1/models/search/labels/stable", None, 404, "version labels are not served"),
+        ("GET", PREDICT, None, 404, "GET /v1/models/search:predict is unknown; there are POST"),
+        ("GET", "/", None, 404, "GET / is unknown"),
+    ],
+)
+async def test_a_wrong_request_gets_a_status_and_the_remedy(http, server, method, path, body, status, message):
+    found, answer = await got(http.request(method, path, data=body))
+    assert (found, answer["error"][: len(message)]) == (status, message)
+    assert server.metrics.counts == (0, 0)
+
+
+async def test_a_large_body_is_refused(http):
+    status, answer = await got(http.post(PREDICT, data=io.BytesIO(b" " * (16 * 1024 * 1024 + 1))))
+    assert (status, answer["error"]) == (413, "the body is larger than 16777216 bytes; split it")
+
+
+async def test_what_would_only_wait_is_shed(http, server):
+    server.rest._in_flight = 64
+    status, answer = await got(http.post(PREDICT, json={"instances": ROWS}))
+    assert (status, answer["error"]) == (429, "64 requests are being answered already; try another replica")
+    assert server.metrics.counts == (0, 1)
+    server.rest._in_flight = 0
+
+
+async def test_what_nobody_foresaw_is_said_without_its_inside(http, server, monkeypatch):
+    monkeypatch.setattr("tandem_serving.rest_front.read", lambda *_: {}["secret"])
+    status, answer = await got(http.post(PREDICT, json={"instances": ROWS}))
+    assert status == 500
+    assert "KeyError" in answer["error"]
+    assert "secret" not in answer["error"]

@@ -1,0 +1,186 @@
+"""A whole pod: hammered while versions change, while the store is away, while it ends."""
+
+import asyncio
+
+import grpc
+import pytest
+from tandem_wire.errors import StoreUnavailable
+from tandem_wire.store import Store
+from tandem_wire.version import Version
+
+from tests.serving.clients import Client, Recomputed, request
+from tests.serving.conftest import POD, running, until
+from tests.serving.lineage_writer import corrupt
+
+
+class Hammer:
+    """Clients that ask all the while; every answer is checked against the version that it names."""
+
+    def __init__(self, port: int, store: Store) -> None:
+        self._port = port
+        self._recomputed = Recomputed(store)
+        self._stopping = False
+        self.responses = []
+        self.versions: list[list[Version]] = []
+
+    async def __aenter__(self) -> "Hammer":
+        self._tasks = [asyncio.create_task(self._ask()) for _ in range(3)]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stopping = True
+        await asyncio.gather(*self._tasks)
+        for responses in self.responses:
+            self.versions.append([self._recomputed.check(response) for response in responses])
+
+    @property
+    def count(self) -> int:
+        return sum(map(len, self.responses))
+
+    async def more(self, answers: int) -> None:
+        """Wait for so many answers more."""
+        goal = self.count + answers
+        await until(lambda: self.count >= goal)
+
+    async def _ask(self) -> None:
+        asked, mine = request(), []
+        self.responses.append(mine)
+        async with Client(self._port) as client:
+            while not self._stopping:
+                mine.append(await client.predictions.Predict(asked))
+
+
+async def test_every_answer_is_that_of_exactly_one_version_through_updates_and_swaps(server, store, writer):
+    """I1 and I2 as a client sees them: three clients, twenty updates, a swap, a roll-back and a promotion."""
+    current = server.publisher
+    async with Hammer(server.ports["grpc"], store) as hammer:
+        for _ in range(10):
+            record = writer.update(3)
+            await until(lambda slot=record.slot: current.current.version == Version(3, slot))
+            await hammer.more(5)
+        writer.base(4)
+        writer.update(4)
+        writer.target(stable=3, candidate=4, pods=(POD,))
+        await until(lambda: current.current.version.base == 4)
+        await hammer.more(20)
+        last = writer.update(3)
+        writer.target(stable=3)
+        await until(lambda: current.current.version == Version(3, last.slot))
+        await hammer.more(20)
+        writer.base(5)
+        writer.target(stable=3, candidate=5, pods=(POD,))
+        await until(lambda: current.current.version.base == 5)
+        writer.target(stable=5)
+        for _ in range(10):
+            record = writer.update(5)
+            await until(lambda slot=record.slot: current.current.version == Version(5, slot))
+            await hammer.more(5)
+    answers, errors = server.metrics.counts
+    assert (answers, errors) == (hammer.count, 0)
+    assert {version.base for each in hammer.versions for version in each} == {3, 4, 5}
+    assert len({version for each in hammer.versions for version in each}) > 15
+
+
+async def test_within_a_base_no_client_goes_back(server, store, writer):
+    async with Hammer(server.ports["grpc"], store) as hammer:
+        for _ in range(10):
+            writer.update(3)
+            await hammer.more(6)
+    for versions in hammer.versions:
+        assert versions == sorted(versions)
+
+
+async def test_a_corrupt_update_changes_no_answer_and_a_keyframe_heals_it(server, store, writer):
+    async with Hammer(server.ports["grpc"], store) as hammer:
+        bad = writer.update(3)
+        corrupt(store, bad)
+        await until(lambda: server.control.view.refused or server.publisher.current.version.update == bad.slot)
+        await hammer.more(10)
+        healed = writer.keyframe(3, voids=bad.slot)
+        await until(lambda: server.publisher.current.version.update == healed.slot)
+        await hammer.more(10)
+    assert server.metrics.counts[1] == 0
+
+
+async def test_a_candidate_that_fails_is_never_seen_by_a_client(server, store, writer):
+    async with Hammer(server.ports["grpc"], store) as hammer:
+        corrupt(store, writer.base(4))
+        writer.target(stable=3, candidate=4, pods=(POD,))
+        await until(lambda: server.status.report().candidate and server.status.report().candidate.state == "Failed")
+        await hammer.more(10)
+    assert {version.base for each in hammer.versions for version in each} == {3}
+    assert server.status.report().serving.base == 3
+
+
+class Switched:
+    """A store that can be away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = False
+        self.misses = 0
+
+    def __getattr__(self, name: str) -> object:
+        if self.away:
+            self.misses += 1
+            raise StoreUnavailable("no route to the store")
+        return getattr(self._store, name)
+
+
+async def test_the_store_may_be_away(store, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    switched = Switched(store)
+    async with running(switched) as server:
+        await until(server.ready)
+        async with Hammer(server.ports["grpc"], store) as hammer:
+            switched.away = True
+            await until(lambda: switched.misses > 4)
+            await hammer.more(20)
+            writer.update(3)
+            last = writer.update(3)
+            switched.away = False
+            await until(lambda: server.publisher.current.version == Version(3, last.slot))
+            await hammer.more(10)
+        assert server.metrics.counts == (hammer.count, 0)
+
+
+async def test_a_pod_that_starts_while_the_store_is_away_gets_ready_when_it_is_back(store, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    switched = Switched(store)
+    switched.away = True
+    async with running(switched) as server:
+        await until(lambda: switched.misses > 2)
+        assert not server.ready()
+        switched.away = False
+        await until(server.ready)
+
+
+async def test_requests_that_run_when_it_ends_are_answered(store, writer, monkeypatch):
+    writer.base(3)
+    writer.target(stable=3)
+    async with running(store) as server:
+        await until(server.ready)
+        asyncio.get_running_loop().call_later(0.2, server.end)
+        async with Client(server.ports["grpc"]) as client:
+            begun, may_end = asyncio.Event(), asyncio.Event()
+            loop = asyncio.get_running_loop()
+            original = server.publisher.current.model.dense.run
+
+            def slow(features, weights):
+                loop.call_soon_threadsafe(begun.set)
+                asyncio.run_coroutine_threadsafe(may_end.wait(), loop).result(10)
+                return original(features, weights)
+
+            monkeypatch.setattr("tandem_serving.dense.Dense.run", lambda _, features, weights: slow(features, weights))
+            call = asyncio.ensure_future(client.predictions.Predict(request()))
+            await begun.wait()
+            assert await server.wait() is None
+            stopping = asyncio.create_task(server.stop())
+            await until(lambda: not server.ready())
+            may_end.set()
+            Recomputed(store).check(await call)
+            await stopping
+            with pytest.raises(grpc.aio.AioRpcError):
+                await client.predictions.Predict(request(), timeout=1)

@@ -1,0 +1,95 @@
+from datetime import timedelta
+
+import aiohttp
+import pytest
+from tandem_wire.report import PodReport
+from tandem_wire.version import Version
+
+from tests.serving.clients import Client, request
+from tests.serving.conftest import POD, until
+from tests.serving.lineage_writer import EPOCH, corrupt
+
+
+@pytest.fixture
+async def get(server):
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.ports['status']}") as session:
+
+        async def get(path):
+            async with session.get(path) as answer:
+                return answer.status, await answer.text()
+
+        yield get
+
+
+async def test_the_report_says_what_is_served(get, server):
+    async with Client(server.ports["grpc"]) as client:
+        await client.predictions.Predict(request())
+    report = PodReport.from_json((await get("/statusz.json"))[1])
+    assert (report.model, report.pod, report.ready, report.target) == ("shop/search", POD, True, 1)
+    assert (report.serving.base, report.serving.update) == (3, 3)
+    assert report.serving.watermark == EPOCH + timedelta(hours=3, seconds=3)
+    assert [(each.base, each.update) for each in report.loaded] == [(3, 3)]
+    assert (report.candidate, report.refused) == (None, ())
+    assert (report.answers, report.errors) == (1, 0)
+    assert report.store_seen_at >= report.serving.since - timedelta(seconds=1)
+
+
+async def test_the_report_and_the_page_name_what_was_refused(get, server, writer, store):
+    bad = writer.update(3)
+    corrupt(store, bad)
+    await until(lambda: server.control.view.refused)
+    report = PodReport.from_json((await get("/statusz.json"))[1])
+    assert [refusal.record for refusal in report.refused] == ["updates/3/4"]
+    status, page = await get("/statusz")
+    assert status == 200
+    assert "refused updates/3/4" in page
+    assert "digest of serving.safetensors" in page
+    assert "3.3, since" in page
+
+
+async def test_a_page_can_not_be_made_to_run_anything(get, server, writer):
+    writer.base(4, graph=b"\xff")
+    server.control._failed[4] = server.control._failed.get(4) or type("F", (), {"reason": "<script>", "again": None})()
+    writer.target(stable=3, candidate=4, pods=(POD,))
+    await until(lambda: server.control.view.candidate is not None)
+    _, page = await get("/statusz")
+    assert "&lt;script&gt;" in page
+    assert "<script>" not in page
+
+
+async def test_metrics(get, server, writer):
+    async with Client(server.ports["grpc"]) as client:
+        await client.predictions.Predict(request())
+    _, text = await get("/metrics")
+    for line in (
+        'tandem_serving_requests_total{api="grpc",code="OK",method="Predict"} 1.0',
+        "tandem_serving_base 3.0",
+        "tandem_serving_update 3.0",
+        "tandem_serving_rows_total 3.0",
+        'tandem_serving_published_total{kind="swap"} 1.0',
+    ):
+        assert line in text
+    fresh = float(next(line for line in text.splitlines() if line.startswith("tandem_serving_freshness_s")).split()[-1])
+    assert fresh == pytest.approx((server.status.now() - server.publisher.current.watermark).total_seconds(), abs=5)
+
+
+async def test_probes(serve, writer):
+    server = await serve()
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.ports['status']}") as session:
+
+        async def probe(path):
+            async with session.get(path) as answer:
+                return answer.status, await answer.text()
+
+        assert await probe("/readyz") == (503, "no base is loaded yet\n")
+        assert await probe("/livez") == (200, "alive\n")
+        writer.base(3)
+        writer.target(stable=3)
+        await until(server.ready)
+        assert server.publisher.current.version == Version(3, 0)
+        assert await probe("/readyz") == (200, "ready\n")
+        server._closing.set()
+        assert await probe("/readyz") == (503, "shutting down\n")
+        server.control.wake()
+        await until(lambda: not server._thread.is_alive())
+        assert (await probe("/livez"))[0] == 500
