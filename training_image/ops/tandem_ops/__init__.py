@@ -2,7 +2,7 @@
 
 Example:
   >>> import tandem_ops as ops
-  >>> table = ops.HashVariable("user_id", dim=16, initializer=ops.Uniform(0.05), optimizer=ops.Adagrad(learning_rate=0.05))
+  >>> table = ops.HashVariable("user_id", dim=16, initializer=ops.Uniform(0.05), optimizer=ops.Adagrad(0.05))
   >>> rows, handles = table.lookup([[7, 8], [7, 2**62]])
   >>> rows.shape, int(table.size())
   (TensorShape([2, 2, 16]), 3)

@@ -1,7 +1,7 @@
 """Tensor arguments, made and checked with the table's and the argument's name in the message.
 
-TensorFlow's own conversions raise TypeError, ValueError or InvalidArgumentError, depending on eager or graph mode and on what
-was given; a caller of a table meets InvalidArgumentError for all of them.
+TensorFlow's own conversions raise TypeError, ValueError or InvalidArgumentError, depending on eager or graph mode and
+on what was given; a caller of a table meets InvalidArgumentError for all of them.
 """
 
 from typing import Any, Protocol
@@ -9,6 +9,9 @@ from typing import Any, Protocol
 import tensorflow as tf
 
 from tandem_ops.snapshots import Snapshot
+
+TensorLike = Any
+"""Whatever TensorFlow makes a tensor of; its own alias ships without types."""
 
 
 class Named(Protocol):
@@ -22,31 +25,27 @@ def refuse(table: Named, argument: str, why: str) -> tf.errors.InvalidArgumentEr
     return tf.errors.InvalidArgumentError(None, None, f'HashVariable "{table.name}": {argument} {why}')
 
 
-def ids(table: Named, value: Any) -> tf.Tensor:  # noqa: ANN401 (tensor-like)
+def ids(table: Named, value: TensorLike) -> tf.Tensor:
     """An int64 or string tensor; Python integers become int64.
 
     Raises:
       tf.errors.InvalidArgumentError: it is of another dtype.
     """
-    try:
-        tensor = tf.convert_to_tensor(value, dtype_hint=tf.int64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise refuse(table, "ids", f"cannot become a tensor: {error}") from error
+    tensor = _convert(table, "ids", value, tf.int64)
     if tensor.dtype not in (tf.int64, tf.string):
         raise refuse(table, "ids", f"must be of dtype int64 or string, not {tensor.dtype.name}")
     return tensor
 
 
-def tensor(table: Named, argument: str, value: Any, dtype: tf.DType, *, shape: tuple[int, ...] | None = None) -> tf.Tensor:  # noqa: ANN401
+def tensor(
+    table: Named, argument: str, value: TensorLike, dtype: tf.DType, *, shape: tuple[int, ...] | None = None
+) -> tf.Tensor:
     """A tensor of this dtype, and of this static shape where one is told.
 
     Raises:
       tf.errors.InvalidArgumentError: it is of another dtype or shape.
     """
-    try:
-        converted = tf.convert_to_tensor(value, dtype_hint=dtype)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise refuse(table, argument, f"cannot become a tensor: {error}") from error
+    converted = _convert(table, argument, value, dtype)
     if converted.dtype != dtype:
         raise refuse(table, argument, f"must be of dtype {dtype.name}, not {converted.dtype.name}")
     if shape is not None and not converted.shape.is_compatible_with(shape):
@@ -63,3 +62,12 @@ def columns(table: Named, snapshot: Snapshot) -> tuple[tf.Tensor, ...]:
         tensor(table, "steps", snapshot.steps, tf.int64),
         tensor(table, "seen", snapshot.seen, tf.int64),
     )
+
+
+def _convert(table: Named, argument: str, value: TensorLike, hint: tf.DType) -> tf.Tensor:
+    # Given a hint, TensorFlow casts NumPy arrays in silence, cutting fractions off: what has a dtype keeps it.
+    wish = None if hasattr(value, "dtype") else hint
+    try:
+        return tf.convert_to_tensor(value, dtype_hint=wish)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refuse(table, argument, f"cannot become a tensor: {error}") from error

@@ -3,9 +3,9 @@
 ::
 
     TandemOpsError
-    ├── BadConfiguration      the caller's: a HashVariable, optimizer or initializer that cannot be (also a ValueError)
-    ├── NotEager              the caller's: a call that returns NumPy arrays was made inside a tf.function
-    └── LibraryUnusable       the installation's: the compiled kernels are absent or of another TensorFlow (also an ImportError)
+    ├── BadConfiguration   the caller's: a table, optimizer or initializer that cannot be (also a ValueError)
+    ├── NotEager           the caller's: a call that returns NumPy arrays was made inside a tf.function
+    └── LibraryUnusable    the installation's: no compiled kernels, or another TensorFlow's (also an ImportError)
 
 A tensor argument that does not fit (dtype, shape, a stale handle, rows that cannot be restored) is TensorFlow's
 ``tf.errors.InvalidArgumentError`` with the table's name and the argument's in its message, as for every other op.
@@ -20,7 +20,7 @@ class BadConfiguration(TandemOpsError, ValueError):  # noqa: N818 (reads as a se
     """A table, optimizer or initializer was described in a way that cannot work; the message says what to change."""
 
 
-class NotEager(TandemOpsError, RuntimeError):  # noqa: N818 (the same)
+class NotEager(TandemOpsError):  # noqa: N818 (the same)
     """A call that returns NumPy arrays was made while a tf.function was traced."""
 
 

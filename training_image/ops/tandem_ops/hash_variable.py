@@ -1,12 +1,11 @@
 """The elastic embedding table."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from tandem_ops import arguments
+from tandem_ops.arguments import TensorLike
 from tandem_ops.errors import BadConfiguration, NotEager
 from tandem_ops.initializers import Initializer
 from tandem_ops.native import kernels
@@ -22,10 +21,11 @@ MAX_DIM = 65536
 class HashVariable:
     """An embedding table whose rows appear when an id is first looked up: no vocabulary, no reserved size.
 
-    Training is two steps, so that an id is hashed once: ``lookup`` returns rows and handles, ``apply`` takes the handles
-    and the gradients of the rows. All methods may be called from several threads; each call is one atomic step on the table.
-    ``lookup``, ``peek``, ``apply``, ``size``, ``keys`` and ``remove`` work eagerly and inside a tf.function, where TensorFlow
-    keeps their order per table. A table lives as long as this object or a function that uses it.
+    Training is two steps, so that an id is hashed once: ``lookup`` returns rows and handles, ``apply`` takes the
+    handles and the gradients of the rows. All methods may be called from several threads; each call is one atomic
+    step on the table. ``lookup``, ``peek``, ``apply``, ``size``, ``keys`` and ``remove`` work eagerly and inside a
+    tf.function, where TensorFlow keeps their order per table. A table lives as long as this object or a function
+    that uses it.
 
     Args:
       name: for messages.
@@ -75,18 +75,20 @@ class HashVariable:
             )
 
     def __repr__(self) -> str:
-        return f"HashVariable({self.name!r}, dim={self.dim}, initializer={self.initializer}, optimizer={self.optimizer}, seed={self.seed})"
+        how = f"initializer={self.initializer}, optimizer={self.optimizer}, seed={self.seed}"
+        return f"HashVariable({self.name!r}, dim={self.dim}, {how})"
 
-    def lookup(self, ids: Any, *, event_time: Any = 0) -> tuple[tf.Tensor, tf.Tensor]:  # noqa: ANN401 (tensor-like)
+    def lookup(self, ids: TensorLike, *, event_time: TensorLike = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """Find the rows of ids for training, and make those that are missing.
 
         Args:
           ids: int64 or string, of any shape; strings are keyed by :func:`fingerprint`.
-          event_time: int64 scalar, the event time of the samples in the caller's unit; a row keeps the greatest it was told.
+          event_time: int64 scalar, the event time of the samples in the caller's unit; a row keeps the greatest it
+            was told.
 
         Returns:
-          rows, float32 [..., dim], and handles, int64 [...]: generation in the upper 32 bits, row in the lower. A handle is
-          good until its id is removed or the table restored, and in this process only.
+          rows, float32 [..., dim], and handles, int64 [...]: generation in the upper 32 bits, row in the lower. A
+          handle is good until its id is removed or the table restored, and in this process only.
 
         Raises:
           tf.errors.InvalidArgumentError: ids have another dtype, or event_time is no scalar.
@@ -96,7 +98,7 @@ class HashVariable:
         rows, handles = kernels.tandem_lookup(self._table, keys, when, dim=self.dim)
         return rows, handles
 
-    def peek(self, ids: Any) -> tf.Tensor:  # noqa: ANN401 (tensor-like)
+    def peek(self, ids: TensorLike) -> tf.Tensor:
         """Read the rows of ids for inference: makes, stamps and marks nothing.
 
         Args:
@@ -110,7 +112,7 @@ class HashVariable:
         """
         return kernels.tandem_peek(self._table, arguments.ids(self, ids), dim=self.dim)
 
-    def apply(self, handles: Any, grads: Any, *, learning_rate: Any = None) -> tf.Operation | None:  # noqa: ANN401 (tensor-like)
+    def apply(self, handles: TensorLike, grads: TensorLike, *, learning_rate: TensorLike = None) -> None:
         """Take one optimizer step on each row that a handle names, with the sum of its gradients in position order.
 
         Args:
@@ -118,17 +120,16 @@ class HashVariable:
           grads: float32 [..., dim], of the rows that came with them.
           learning_rate: float32 scalar; the optimizer's own where None.
 
-        Returns:
-          None eagerly; in a graph the operation.
-
         Raises:
-          tf.errors.InvalidArgumentError: shapes differ, a gradient is not finite, or a handle is stale or of another table;
-            the table is as it was.
+          tf.errors.InvalidArgumentError: shapes differ, a gradient is not finite, or a handle is stale or of another
+            table; the table is as it was.
         """
         rate = self.optimizer.learning_rate if learning_rate is None else learning_rate
         at = arguments.tensor(self, "handles", handles, tf.int64)
         values = arguments.tensor(self, "grads", grads, tf.float32)
-        return kernels.tandem_apply(self._table, at, values, arguments.tensor(self, "learning_rate", rate, tf.float32, shape=()))
+        kernels.tandem_apply(
+            self._table, at, values, arguments.tensor(self, "learning_rate", rate, tf.float32, shape=())
+        )
 
     def size(self) -> tf.Tensor:
         """Count the rows; int64 scalar."""
@@ -138,7 +139,7 @@ class HashVariable:
         """List the keys that have a row; int64 [n], sorted."""
         return kernels.tandem_keys(self._table)
 
-    def remove(self, ids: Any) -> tf.Tensor:  # noqa: ANN401 (tensor-like)
+    def remove(self, ids: TensorLike) -> tf.Tensor:
         """Remove the rows of ids; each that had one leaves a tombstone for the next delta.
 
         Args:
@@ -161,27 +162,30 @@ class HashVariable:
     def restore(self, snapshot: Snapshot) -> None:
         """Replace the contents by a snapshot; checks everything before it touches the table.
 
-        Handles from before are refused afterwards. What was restored counts as acknowledged: the next delta has only what
-        changes from here on.
+        Handles from before are refused afterwards. What was restored counts as acknowledged: the next delta has only
+        what changes from here on.
 
         Args:
           snapshot: of a table with the same dim and optimizer.
 
         Raises:
-          tf.errors.InvalidArgumentError: a column's dtype or shape does not fit, keys do not ascend, a value is not finite or
-            cannot have come from the optimizer; the table is as it was.
+          tf.errors.InvalidArgumentError: a column's dtype or shape does not fit, keys do not ascend, a value is not
+            finite or cannot have come from the optimizer; the table is as it was.
           NotEager: called inside a tf.function.
         """
         self._require_eager("restore")
         kernels.tandem_restore(self._table, *arguments.columns(self, snapshot))
 
-    def load_rows(self, snapshot: Snapshot, *, removed: npt.NDArray[np.int64] | None = None, mark_dirty: bool = False) -> None:
+    def load_rows(
+        self, snapshot: Snapshot, *, removed: npt.NDArray[np.int64] | None = None, mark_dirty: bool = False
+    ) -> None:
         """Write rows over what is there: apply a delta on top of a base.
 
         Args:
           snapshot: rows to insert or overwrite; ``Delta.changed`` of a delta.
-          removed: int64 [r], sorted and unique, none of them among the rows' keys: keys to take out; unknown ones are passed over.
-          mark_dirty: whether the next delta shall carry the change. False is for state that is durable where it came from.
+          removed: int64 [r], sorted and unique, none of them among the rows' keys: keys to take out; unknown ones
+            are passed over.
+          mark_dirty: whether the next delta shall carry the change; False is for state that is durable already.
 
         Raises:
           tf.errors.InvalidArgumentError: as for ``restore``; the table is as it was.
@@ -190,13 +194,15 @@ class HashVariable:
         self._require_eager("load_rows")
         gone = np.empty(0, np.int64) if removed is None else removed
         columns = arguments.columns(self, snapshot)
-        kernels.tandem_load_rows(self._table, *columns, arguments.tensor(self, "removed", gone, tf.int64), mark_dirty=mark_dirty)
+        kernels.tandem_load_rows(
+            self._table, *columns, arguments.tensor(self, "removed", gone, tf.int64), mark_dirty=mark_dirty
+        )
 
     def begin_delta(self) -> Delta:
         """Cut what changed since the last acknowledged delta; training may go on at once.
 
-        Until ``ack`` the same rows are in the next delta too, with their newest values, so that a delta which never became
-        durable loses nothing.
+        Until ``ack`` the same rows are in the next delta too, with their newest values, so that a delta which never
+        became durable loses nothing.
 
         Raises:
           NotEager: called inside a tf.function.

@@ -1,7 +1,7 @@
 """How the rows of a table begin.
 
-A row is a function of (initializer, the table's seed, key) alone: whenever and wherever it is born, it is the same, bit for
-bit. ``src/core/initializer.h`` says how.
+A row is a function of (initializer, the table's seed, key) alone: whenever and wherever it is born, it is the same,
+bit for bit. ``src/core/initializer.h`` says how.
 """
 
 import math

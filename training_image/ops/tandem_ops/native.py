@@ -1,9 +1,10 @@
 """The compiled kernels: found, held against the running TensorFlow, loaded once.
 
-The library stands beside this file in an installed wheel. When Python finds the source folder first (a shell or a test
-that stands in it), the library of the installed distribution ``tandem-ops`` is taken, so that source and build may live
-apart. A library is used only with the exact TensorFlow it was compiled for: TensorFlow gives no binary compatibility
-between its C++ headers, and a mismatch would show as a crash in a training job instead of a sentence at import.
+The library stands beside this file in an installed wheel. When Python finds the source folder first (a shell or a
+test that stands in it), the library of the installed distribution ``tandem-ops`` is taken, so that source and build
+may live apart. A library is used only with the exact TensorFlow it was compiled for: TensorFlow gives no binary
+compatibility between its C++ headers, and a mismatch would show as a crash in a training job instead of a sentence
+at import.
 """
 
 from importlib import metadata
@@ -14,9 +15,11 @@ import tensorflow as tf
 
 from tandem_ops.errors import LibraryUnusable
 
-LIBRARY: Final = "_tandem_ops.so"
+LIBRARY: Final = "libtandem_ops.so"
 BUILT_FOR: Final = "built_for.txt"
-_REMEDY: Final = "Install the tandem-ops wheel built for it, or build one here: pip install --no-build-isolation training_image/ops."
+_REMEDY: Final = (
+    "Install the tandem-ops wheel built for it, or build one here: pip install --no-build-isolation training_image/ops."
+)
 
 
 def locate(beside: Path) -> Path:
@@ -33,7 +36,9 @@ def locate(beside: Path) -> Path:
     try:
         distribution = metadata.distribution("tandem-ops")
     except metadata.PackageNotFoundError:
-        raise LibraryUnusable(f"tandem_ops at {beside} has no {LIBRARY}, and no tandem-ops is installed. {_REMEDY}") from None
+        raise LibraryUnusable(
+            f"tandem_ops at {beside} has no {LIBRARY}, and no tandem-ops is installed. {_REMEDY}"
+        ) from None
     installed = Path(str(distribution.locate_file(f"tandem_ops/{LIBRARY}")))
     if not installed.exists():
         raise LibraryUnusable(f"the installed tandem-ops {distribution.version} has no {LIBRARY}. {_REMEDY}")
@@ -51,7 +56,9 @@ def check_version(built_for: str, running: str) -> None:
       LibraryUnusable: they differ.
     """
     if built_for != running:
-        raise LibraryUnusable(f"tandem_ops was built for TensorFlow {built_for}, this process runs {running}. {_REMEDY}")
+        raise LibraryUnusable(
+            f"tandem_ops was built for TensorFlow {built_for}, this process runs {running}. {_REMEDY}"
+        )
 
 
 def load() -> Any:  # noqa: ANN401 (TensorFlow makes the module of op functions at run time)

@@ -1,8 +1,9 @@
 r"""How a row learns.
 
-Each is one fused step on a row and the slots stored beside it. :math:`g` is the sum of the row's gradients in a call of
-``apply``, in the order of their positions; :math:`\alpha` the learning rate; :math:`t` the row's own count of steps, so that
-a row born late is corrected like one born early. Arithmetic is float32 in the order written, the same bits on every CPU.
+Each is one fused step on a row and the slots stored beside it. :math:`g` is the sum of the row's gradients in a call
+of ``apply``, in the order of their positions; :math:`\alpha` the learning rate; :math:`t` the row's own count of
+steps, so that a row born late is corrected like one born early. Arithmetic is float32 in the order written, the same
+bits on every CPU.
 """
 
 import math
@@ -32,10 +33,18 @@ class Optimizer:
         """What the core is told: initial accumulator, beta1, beta2, epsilon; 0 for what the formula lacks."""
         return 0.0, 0.0, 0.0, 0.0
 
-    def _require(self, what: str, value: float, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf) -> None:
+    def _require(
+        self, what: str, value: float, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf
+    ) -> None:
         if not (math.isfinite(value) and above < value < below and value >= minimum):
-            bounds = [f"above {above}" * (above > -math.inf), f"at least {minimum}" * (minimum > -math.inf), f"below {below}" * (below < math.inf)]
-            raise BadConfiguration(f"{type(self).__name__}.{what} must be finite, {', '.join(b for b in bounds if b)}; it is {value}")
+            bounds = [
+                f"above {above}" * (above > -math.inf),
+                f"at least {minimum}" * (minimum > -math.inf),
+                f"below {below}" * (below < math.inf),
+            ]
+            raise BadConfiguration(
+                f"{type(self).__name__}.{what} must be finite, {', '.join(b for b in bounds if b)}; it is {value}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ class Adagrad(Optimizer):
     .. math:: a \leftarrow a + g^2, \qquad x \leftarrow x - \frac{\alpha g}{\sqrt a + \epsilon}
 
     Args:
-      learning_rate: α.
+      learning_rate: the formula's alpha.
       initial_accumulator: a before the first step; at least 0.
       epsilon: ε; at least 0, and above 0 where the accumulator begins at 0.
 
@@ -73,7 +82,9 @@ class Adagrad(Optimizer):
         self._require("initial_accumulator", self.initial_accumulator, minimum=0.0)
         self._require("epsilon", self.epsilon, minimum=0.0)
         if self.initial_accumulator == 0 and self.epsilon == 0:
-            raise BadConfiguration("Adagrad.epsilon must be above 0 where initial_accumulator is 0: a zero gradient would divide 0 by 0")
+            raise BadConfiguration(
+                "Adagrad.epsilon must be above 0 where initial_accumulator is 0: a zero gradient would divide 0 by 0"
+            )
 
     @property
     def parameters(self) -> tuple[float, float, float, float]:
@@ -90,7 +101,7 @@ class Adam(Optimizer):
        x \leftarrow x - \alpha\,\frac{m / (1-\beta_1^t)}{\sqrt{v / (1-\beta_2^t)} + \epsilon}
 
     Args:
-      learning_rate: α.
+      learning_rate: the formula's alpha.
       beta1: decay of the first moment, in [0, 1).
       beta2: decay of the second moment, in [0, 1).
       epsilon: ε, above 0.
