@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
-
 from tandem_wire.bases import GRAPH, MODEL, WEIGHTS, BaseDraft, put_base, rows_object
 from tandem_wire.layout import LogId, base_slot, new_uid
 from tandem_wire.log import LogWriter

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from tandem_wire.config import StoreConfig
 from tandem_wire.store import Store, open_store
 from tandem_wire.store.local import LocalStore
+
 from tests.wire.seaweed import ACCESS_KEY, SECRET_KEY, Server, serve
 
 

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Faulty:
-    """Passes calls on until ``fail_after`` more have been made, then fails for good until it is set again (None: never)."""
+    """Passes calls on; after ``fail_after`` more it fails until that is set again (None: never)."""
 
     def __init__(self, store: Store) -> None:
         self.store = store

@@ -35,7 +35,9 @@ class Server:
             region_name="us-east-1",
             aws_access_key_id=ACCESS_KEY,
             aws_secret_access_key=SECRET_KEY,
-            config=Config(s3={"addressing_style": "path"}, connect_timeout=1, read_timeout=5, retries={"max_attempts": 0}),
+            config=Config(
+                s3={"addressing_style": "path"}, connect_timeout=1, read_timeout=5, retries={"max_attempts": 0}
+            ),
         )
         client.create_bucket(Bucket=name)
         client.put_object(Bucket=name, Key="ready", Body=b"")
@@ -44,7 +46,8 @@ class Server:
 
 def free_ports(count: int) -> list[int]:
     """Draw ports below the ephemeral range, so that no outgoing connection takes one in between."""
-    sockets, ports = [], []
+    sockets: list[socket.socket] = []
+    ports: list[int] = []
     for port in range(20000 + os.getpid() % 9000, 32000):
         if len(ports) == count:
             break
@@ -64,7 +67,11 @@ def free_ports(count: int) -> list[int]:
 @contextmanager
 def serve(folder: Path) -> Iterator[Server]:
     """Run a server until the block ends."""
-    identities = {"name": "tests", "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}], "actions": ["Admin"]}
+    identities = {
+        "name": "tests",
+        "credentials": [{"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}],
+        "actions": ["Admin"],
+    }
     config = folder / "s3.json"
     config.write_text(json.dumps({"identities": [identities]}))
     (folder / "data").mkdir()
@@ -90,6 +97,7 @@ def serve(folder: Path) -> Iterator[Server]:
         f"-s3.port={s3}",
         f"-s3.port.grpc={s3_grpc}",
         "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
         "-s3.autoCreateBucket=false",
         f"-s3.localSocket={folder / 's3.sock'}",
         f"-s3.config={config}",

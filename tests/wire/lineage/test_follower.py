@@ -4,13 +4,13 @@ import dataclasses
 
 import numpy as np
 import pytest
-
 from tandem_wire.errors import StoreUnavailable
 from tandem_wire.layout import LogId, base_key, record_key
 from tandem_wire.lineage import Follower, Refusal, Step
-from tandem_wire.records import Part, decode, encode
+from tandem_wire.records import Part, Record, decode, encode
 from tandem_wire.store import Store
 from tandem_wire.store.local import LocalStore
+
 from tests.wire.builders import Lineage, damage
 from tests.wire.faults import Faulty
 
@@ -19,7 +19,7 @@ def slots(found: list[Step | Refusal]) -> list[object]:
     return [item.record.slot if isinstance(item, Step) else f"refused {item.slot}" for item in found]
 
 
-def serving_key(record) -> str:
+def serving_key(record: Record) -> str:
     return next(ref.key for ref in record.objects if ref.part is Part.SERVING)
 
 

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tandem_wire.config import StoreConfig
 from tandem_wire.errors import NoSuchBucket
 from tandem_wire.store import open_store
@@ -43,7 +42,10 @@ def test_processes_share_a_directory(tmp_path: Path) -> None:
     store.put("count", b"0")
     racers = [
         subprocess.Popen(
-            [sys.executable, "-c", RACE, str(tmp_path), str(i)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", RACE, str(tmp_path), str(i)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for i in range(3)
     ]

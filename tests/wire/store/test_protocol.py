@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-
 from tandem_wire.errors import Conflict, InvalidValue, NotFound
 from tandem_wire.store import Store
 

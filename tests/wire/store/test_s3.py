@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-
 from tandem_wire.config import StoreConfig
 from tandem_wire.errors import Conflict, NoSuchBucket, NotFound, StoreDenied, StoreUnavailable, WireError
 from tandem_wire.store import Store, open_store
 from tandem_wire.store.s3 import S3Store, Timeouts
+
 from tests.wire.seaweed import Server
 
-FAST = Timeouts(connect=0.3, read=0.3, tries=2, pause=0.0)
+FAST = Timeouts(connect=0.3, read=0.3, tries=2, pause=0.001)
 
 
 def calls(store: Store) -> list[Callable[[], object]]:
@@ -173,7 +173,16 @@ RAISES: list[tuple[str, tuple[Reply, ...], Callable[[Store], object], type[WireE
     ("404", (error(404, "NoSuchKey"),), lambda s: s.get("a"), NotFound, 1),
     ("403", (error(403, "AccessDenied"),), lambda s: s.get("a"), StoreDenied, 1),
     ("no bucket", (error(404, "NoSuchBucket"),), lambda s: s.get("a"), NoSuchBucket, 1),
-    ("not S3 at all", ((200, "", b"<html>"), (200, "", b"<html>"),), lambda s: list(s.list("a")), StoreUnavailable, 2),
+    (
+        "not S3 at all",
+        (
+            (200, "", b"<html>"),
+            (200, "", b"<html>"),
+        ),
+        lambda s: list(s.list("a")),
+        StoreUnavailable,
+        2,
+    ),
 ]
 
 
@@ -184,7 +193,7 @@ def test_what_can_be_repeated_is(case, replies, call, expected, scripted: Script
 
 
 @pytest.mark.parametrize(("case", "replies", "call", "raised", "sent"), RAISES, ids=[case[0] for case in RAISES])
-def test_errors_are_told_apart(case, replies, call, raised, sent, scripted: Scripted) -> None:
+def test_errors_are_told_apart(case, replies, call, raised, sent, scripted: Scripted) -> None:  # noqa: PLR0917 - a table
     store = scripted.begin(replies)
     with pytest.raises(raised) as caught:
         call(store)

@@ -203,18 +203,24 @@ class LogWriter:
             raise Overtaken(lost, self._voids)
 
     def _put(self, draft: Draft) -> Record | None:
+        """Win the next slot; None when it is taken."""
+        if draft.voids is not None and draft.voids >= self._next and self._taken():
+            return None  # the restored state has seen further than this writer
         record = self._record(draft)
         data = encode(record)
         for _ in range(_TRIES):
             try:
                 self._store.put(record_key(self._log, self._next), data, create=True)
             except Conflict:
-                if self._store.head(record_key(self._log, self._next)) is None:
-                    continue  # S3 may answer 409 to simultaneous puts though none has won yet
-                return None
+                if self._taken():
+                    return None
+                continue  # S3 may answer 409 to simultaneous puts though none has won yet
             self._next += 1
             return decode(data, record.called)
         raise StoreUnavailable(f"{record.called}: the store reports a conflict, but nothing is there")
+
+    def _taken(self) -> bool:
+        return self._store.head(record_key(self._log, self._next)) is not None
 
     def _winner(self) -> Record | None:
         return read_slot(self._store, self._log, self._next, self._model).record
@@ -249,12 +255,14 @@ class LogWriter:
         )
 
     def _check(self, draft: Draft) -> None:
+        """Insist on a keyframe after an unreadable slot, unless another writer's keyframe has come by now."""
         if self._voids is None or self._log.name is not LogName.UPDATES:
             return
-        if draft.kind is not Kind.KEYFRAME or draft.voids is None or draft.voids > self._voids:
-            raise InvalidValue(
-                "voids", f"slot {self._voids} can't be read: the next record must be a keyframe that voids it"
-            )
+        if draft.kind is Kind.KEYFRAME and draft.voids is not None and draft.voids <= self._voids:
+            return
+        self._voids = _unreadable(read_log(self._store, self._log, model=self._model))
+        if self._voids is not None:
+            raise Overtaken(self._next - 1, self._voids)
 
 
 def _same(winner: Record, draft: Draft) -> bool:

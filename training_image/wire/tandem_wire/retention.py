@@ -1,7 +1,7 @@
 """What may go from the store, and how it goes.
 
-First the manifest becomes a ``retired`` mark, then the data are deleted. A slot is never reopened: its mark stays. Killed
-at any point, the next sweep finds the data that no manifest names any more.
+First the manifest becomes a ``retired`` mark, then the data are deleted. A slot is never reopened: its mark stays.
+Killed at any point, the next sweep finds the data that no manifest names any more.
 """
 
 from collections.abc import Iterable, Iterator
