@@ -311,3 +311,24 @@ def test_now_lies_between_two_due_times_a_day_apart(now, minute, zone):
     last, following = daily.last_due(now), daily.next_due(now)
     assert last <= now < following
     assert timedelta(hours=22) <= following - last <= timedelta(hours=26)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "expected"),
+    [
+        ("http://s3:8333", "http://s3.shop.svc:8333"),
+        ("http://s3", "http://s3.shop.svc"),
+        ("http://s3:8333/a/b", "http://s3.shop.svc:8333/a/b"),
+        ("http://s3.other:8333", "http://s3.other:8333"),
+        ("https://s3.example.com", "https://s3.example.com"),
+        ("http://10.0.0.1:8333", "http://10.0.0.1:8333"),
+        ("http://[fd00::1]:8333", "http://[fd00::1]:8333"),
+        ("http://localhost:8333", "http://localhost:8333"),
+    ],
+)
+def test_endpoint_means_the_same_in_the_operators_namespace(endpoint, expected):
+    segments = {"name": "order", "task": "cvr", "segments": {"prefix": "s3://samples/", "endpoint": endpoint}}
+    model = OnlineModel.parse(body(store={"s3": {"bucket": "models", "endpoint": endpoint}}, streams=[segments]))
+    assert model.spec.store.s3.endpoint == expected
+    assert model.spec.streams[0].segments is not None
+    assert model.spec.streams[0].segments.endpoint == expected

@@ -142,7 +142,9 @@ class S3(Value):
         description="Folder in the bucket; below it Tandem adds NAMESPACE/NAME. Fixed once a base is served.",
     )
     endpoint: Endpoint | None = Field(
-        default=None, description="Endpoint of an S3 server, as http://s3:8333; without one, AWS."
+        default=None,
+        description="Endpoint of an S3 server, as http://s3:8333; without one, AWS. A host without a dot is a "
+        "Service of the model's namespace.",
     )
     region: Region = Field(default=DEFAULT_REGION, description="Region of the bucket.")
     credentials_secret: ObjectName | None = Field(
