@@ -83,7 +83,8 @@ class Client:
         for _ in self._threads:
             self._blocks.put(_END)
         for thread in self._threads:
-            thread.join(60)
+            if thread.is_alive():
+                thread.join(60)
 
     def _ask_all(self, number: int) -> None:
         made = 0

@@ -123,9 +123,7 @@ def score_all(answers: Sequence[Answer], blocks: dict[int, Block], frozen: Predi
         return np.concatenate([*none, *parts]).astype(np.float64)
 
     return Scored(
-        event_ms=np.repeat(
-            np.array([block.event_ms for block in asked], np.int64), [len(block.batch) for block in asked]
-        ),
+        event_ms=np.repeat(np.array([block.event_ms for block in asked], np.int64), sizes),
         click=column([block.batch.click for block in asked]).astype(np.float32),
         conversion=column([block.batch.conversion for block in asked]).astype(np.float32),
         ctr={

@@ -1,0 +1,115 @@
+"""kill -9 of every process, one after the other, while the client asks."""
+
+# ruff: noqa: D103 - a test's name says what it shows
+import threading
+
+import pytest
+
+from e2e.demo.kube import Json
+from e2e.faults.kill import cut, kill
+from e2e.faults.world import World
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+
+STATES = ("Streaming", "Verifying", "RollingOut", "Promoted")
+S3_PORT = 8333
+
+
+def test_the_operator_dies_in_every_state_and_the_cycle_goes_on(world: World) -> None:
+    with world.watched() as seen:
+        before = world.play.newest_base()
+        killed = _kill_in_states(world, seconds=300)
+        # Verifying and Promoted may be shorter than a look at them; the fixture killed it in Bootstrapping.
+        assert {"Streaming", "RollingOut"} <= killed, f"the operator was killed in {sorted(killed)} only"
+        world.play.await_base(max(before, world.play.newest_base()), 240)
+    assert not seen.failures, seen.failures[0]
+
+
+def _kill_in_states(world: World, seconds: float) -> set[str]:
+    """Kill the operator once in every state that is seen, until all were, or two bases have come and gone."""
+    killed: set[str] = set()
+    first = world.play.newest_base()
+    words = ("get", "om", world.name, "-w", "-o", "jsonpath={.status.cycle.state}{'\\n'}")
+    with world.kube.stream(*words) as process:
+        timer = threading.Timer(seconds, process.terminate)
+        timer.start()
+        try:
+            for line in process.stdout or ():
+                state = line.strip()
+                if state in STATES and state not in killed:
+                    world.kill_operator()
+                    killed.add(state)
+                if killed.issuperset(STATES) or world.play.newest_base() >= first + 2:
+                    break
+        finally:
+            timer.cancel()
+    return killed
+
+
+def test_trainer_a_dies_and_the_next_base_still_comes(world: World) -> None:
+    with world.watched() as seen:
+        before = world.play.newest_base()
+        kill(world.kube, world.pod("a"))
+        world.play.await_base(before, 240)
+    assert not seen.failures, seen.failures[0]
+
+
+def test_trainer_b_dies_in_the_middle_of_an_upload(world: World, own_cluster: None) -> None:  # noqa: ARG001
+    with world.watched() as seen:
+        trainer = world.pod("b")
+        store = _pod_address(world, "app.kubernetes.io/name=seaweedfs")
+        base = int(trainer["metadata"]["labels"]["tandem.dev/number"])
+        with cut(world.kube, trainer["status"]["podIP"], store, S3_PORT):
+            stuck = _newest_slot(world, base)
+            # Longer than an update's interval: an upload is under way now, and gets nowhere.
+            threading.Event().wait(world.play.plan.swift * 3)
+            assert _newest_slot(world, base) <= stuck + 1, "the trainer still reached the store"
+            kill(world.kube, trainer)
+        world.goes_on()
+    assert not seen.failures, seen.failures[0]
+
+
+def test_a_serving_pod_dies_and_the_others_answer(world: World) -> None:
+    victim = world.pod("serving")
+    with world.watched() as seen:
+        kill(world.kube, victim)
+        world.until("all pods ready again", lambda: _ready(world) == world.play.plan.replicas, 120)
+        world.goes_on()
+        # Only requests that the killed process held, or that came before its address was withdrawn, may fail.
+        assert {failure.code for failure in seen.failures} <= {"UNAVAILABLE"}
+        after = len(seen.failures)
+        world.goes_on()
+        assert len(seen.failures) == after, seen.failures[-1]
+        assert len(seen.failures) < len(seen.answers)
+
+
+def test_the_store_is_cut_off_for_twenty_seconds(world: World, own_cluster: None) -> None:  # noqa: ARG001
+    store = _pod_address(world, "app.kubernetes.io/name=seaweedfs")
+    refused = set(_refused(world))
+    with world.watched() as seen:
+        with cut(world.kube, "10.244.0.0/16", store, S3_PORT):
+            answered = len(seen.answers)
+            threading.Event().wait(20)
+            assert len(seen.answers) > answered, "serving stopped with the store"
+        world.goes_on()
+        world.play.await_base(world.play.newest_base(), 240)
+    assert not seen.failures, seen.failures[0]
+    assert set(_refused(world)) == refused, "a base was refused for the network's fault"
+
+
+def _pod_address(world: World, labels: str) -> str:
+    return str(world.kube.items("pods", "-l", labels)[0]["status"]["podIP"])
+
+
+def _newest_slot(world: World, base: int) -> int:
+    return len(world.history().updates.get(base, ()))
+
+
+def _refused(world: World) -> dict[int, str]:
+    target = world.history().target
+    return dict(target.refused) if target else {}
+
+
+def _ready(world: World) -> int:
+    serving: Json = world.system.status(world.name).get("serving") or {}
+    return int(serving.get("ready", 0))
