@@ -111,7 +111,7 @@ def test_names_and_places():
 def test_values_are_frozen():
     spec = OnlineModel.parse(body()).spec
     with pytest.raises(ValidationError, match="frozen"):
-        spec.suspend = True  # type: ignore[misc]
+        spec.suspend = True
 
 
 def test_what_is_written_reads_the_same():
