@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from e2e.cluster import debian, health, toolchain
+from e2e.cluster import cache, debian, health, toolchain
 from e2e.cluster.bringup import up
 from e2e.cluster.client import Client
 from e2e.cluster.errors import ClusterError, UserError
@@ -50,14 +50,15 @@ def _do(words: argparse.Namespace, identity: Identity) -> int:
     if words.command == "status":
         return _status(identity)
     debian.require_root()
-    if words.command == "down":
-        down(identity, progress)
-    elif words.command == "load":
+    if words.command == "load":
         print(load(words.image, identity, progress))
-    else:
+        return 0
+    with cache.locked(identity.state / ".lock"):  # one `up` or `down` of a clone at a time
+        if words.command == "down":
+            down(identity, progress)
+            return 0
         up(identity, progress, gpu_count=words.gpus)
-        return _status(identity)
-    return 0
+    return _status(identity)
 
 
 def _status(identity: Identity) -> int:

@@ -46,15 +46,14 @@ def up(identity: Identity, progress: Progress, *, gpu_count: int = 0) -> None:
       NotReadyError: a part did not get ready in time; the message names its log.
     """
     debian.require_root()
-    with cache.locked(identity.state / ".lock"):
-        debian.ensure(progress)
-        programs = toolchain.obtain_all(progress)
-        client = Client(identity, programs)
-        if not _reuse(client, progress):
-            network.require_free(identity)
-            cache.require_space(identity.state, SPACE_GB)
-            _start_all(client, progress)
-        _offer_gpus(client, gpu_count)
+    debian.ensure(progress)
+    programs = toolchain.obtain_all(progress)
+    client = Client(identity, programs)
+    if not _reuse(client, progress):
+        network.require_free(identity)
+        cache.require_space(identity.state, SPACE_GB)
+        _start_all(client, progress)
+    _offer_gpus(client, gpu_count)
 
 
 def _reuse(client: Client, progress: Progress) -> bool:

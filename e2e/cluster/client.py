@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.cluster import render, shell
-from e2e.cluster.errors import ClusterError
+from e2e.cluster.errors import ClusterError, UserError
 from e2e.cluster.identity import Identity
 from e2e.cluster.pki import NODE
 
@@ -73,6 +73,20 @@ def registry_answers(address: str) -> bool:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(f"http://{address}/v2/", timeout=5) as answer:
         return bool(answer.status == 200)  # noqa: PLR2004  HTTP's OK
+
+
+def require_registry(address: str) -> None:
+    """Refuse to push to the cluster's registry where none answers.
+
+    Raises:
+      UserError: the cluster is not up.
+    """
+    try:
+        registry_answers(address)
+    except OSError as error:
+        raise UserError(
+            f"No registry answers at {address}. Bring the cluster up first: python3 -m e2e.cluster up"
+        ) from error
 
 
 def is_ready(node: Mapping[str, Any]) -> bool:

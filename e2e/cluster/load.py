@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from e2e.cluster import client, shell
-from e2e.cluster.errors import UserError
 from e2e.cluster.identity import Identity
 from e2e.cluster.progress import Progress
 
@@ -22,10 +21,7 @@ def load(image: str, identity: Identity, progress: Progress) -> str:
     Raises:
       UserError: the cluster's registry does not answer.
     """
-    try:
-        client.registry_answers(identity.registry)
-    except OSError as error:
-        raise UserError(f"No registry answers at {identity.registry}. Bring the cluster up first.") from error
+    client.require_registry(identity.registry)
     archive = Path(image)
     source, name = (f"docker-archive:{archive}", archive.stem) if archive.is_file() else (image, image)
     there = target(name, identity.registry)

@@ -15,18 +15,13 @@ MAX_PODS = 200
 UNUSED_PLUGINS = ("aufs", "btrfs", "devmapper", "zfs")
 
 
-def containerd(identity: Identity, *, with_pods: bool = True) -> str:
+def containerd(identity: Identity) -> str:
     """Return containerd's configuration.
 
     ``restrict_oom_score_adj``: without CAP_SYS_RESOURCE pods die at their first write of a score. The sandboxes'
     namespaces and runc's state lie below our own folder, so that nothing of two clusters mixes.
-
-    Args:
-      identity: whose cluster.
-      with_pods: load the plugin that the kubelet talks to; without it no container is restored.
     """
-    unused = [f"io.containerd.snapshotter.v1.{name}" for name in UNUSED_PLUGINS]
-    disabled = json.dumps(unused if with_pods else [*unused, "io.containerd.grpc.v1.cri"])
+    disabled = json.dumps([f"io.containerd.snapshotter.v1.{name}" for name in UNUSED_PLUGINS])
     return f"""\
 version = 2
 root = "{identity.state}/containerd"

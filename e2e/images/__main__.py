@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 
-from e2e.cluster import cache, debian
+from e2e.cluster import cache, client, debian
 from e2e.cluster.errors import ClusterError, UserError
 from e2e.cluster.identity import Identity, identify
 from e2e.cluster.progress import Progress
@@ -70,6 +70,8 @@ def _build(words: argparse.Namespace, identity: Identity) -> None:
     cache.require_space(cache.root(), SPACE_GB)
     maker = builder(identity)
     target, plain = registry(words.registry, identity)
+    if words.push and plain:
+        client.require_registry(target.split("/")[0])
     if not maker.base:
         with progress.step("make the base image (debootstrap, about a minute, once)"):
             maker.own_base()
