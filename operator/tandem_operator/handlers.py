@@ -17,6 +17,8 @@ from tandem_operator.api import GROUP, LABEL_MODEL, PLURAL, VERSION
 def configure(settings: kopf.OperatorSettings, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
     """Keep kopf to watching: no events of its own, no annotations, no finalizers."""
     settings.posting.enabled = False
+    # kopf would watch CRDs and namespaces to notice new ones, rights that the operator does not ask for; main waits for the CRD.
+    settings.scanning.disabled = True
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.networking.request_timeout = 30

@@ -1,6 +1,7 @@
 """Wires the operator together and runs it: watch (kopf) → queue → workers → reconcile."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -14,7 +15,8 @@ import structlog
 
 from tandem_operator import handlers, logs, probes
 from tandem_operator.apply import Applier
-from tandem_operator.kube import Kube
+from tandem_operator.errors import ClusterUnavailable, ObjectGone
+from tandem_operator.kube import MODELS, Kube
 from tandem_operator.lease import Lease
 from tandem_operator.metrics import Metrics
 from tandem_operator.observe import Observer
@@ -26,6 +28,8 @@ from tandem_operator.stores import Stores
 from tandem_operator.workers import work
 
 log = structlog.get_logger()
+
+LOOK_FOR_CRD_SECONDS = 2.0
 
 
 def main() -> int:
@@ -50,6 +54,8 @@ async def run(settings: Settings) -> int:
             reports: Reports = ProxyReports(kube) if settings.reports_by_proxy else DirectReports(session)
             if lease is not None and not await _leads(lease, stop):
                 return 0
+            if not await _installed(kube, stop):
+                return 0
             return await _operate(settings, kube, reports, metrics, _Flags(stop, ready, lease))
     finally:
         if lease is not None:
@@ -67,6 +73,23 @@ async def _leads(lease: Lease, stop: asyncio.Event) -> bool:
     if won:
         acquiring.result()
     return won
+
+
+async def _installed(kube: Kube, stop: asyncio.Event) -> bool:
+    """Wait until the API server knows OnlineModel; false when told to end before."""
+    told = False
+    while not stop.is_set():
+        try:
+            await kube.request("GET", f"/apis/{MODELS.group_version}")
+        except (ObjectGone, ClusterUnavailable) as error:
+            if not told:
+                log.warning("the API server does not serve OnlineModel yet; kubectl apply -f crds/", error=str(error))
+            told = True
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), LOOK_FOR_CRD_SECONDS)
+        else:
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True)
