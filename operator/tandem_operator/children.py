@@ -6,9 +6,8 @@ restart what did not change) in the annotation ``tandem.dev/fingerprint``.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import yaml
@@ -50,7 +49,7 @@ class Images:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A manifest and the fingerprint of what it was rendered from."""
+    """A manifest, which nobody changes, and the fingerprint of what it was rendered from."""
 
     kind: str
     name: str
@@ -83,7 +82,7 @@ def trainer_job(model: OnlineModel, config: TrainerConfig, images: Images) -> Ch
         "pod_annotations": dict(template.annotations),
         "grace_seconds": TRAINER_GRACE_SECONDS,
     }
-    return _child("Job", "job.yaml.j2", job_name(model, role, config.number), model, values, template)
+    return _child("Job", job_name(model, role, config.number), model, values, template)
 
 
 def serving_deployment(model: OnlineModel, images: Images) -> Child:
@@ -112,13 +111,13 @@ def serving_deployment(model: OnlineModel, images: Images) -> Child:
         "pod_annotations": dict(spec.template.annotations),
         "grace_seconds": SERVER_GRACE_SECONDS,
     }
-    return _child("Deployment", "deployment.yaml.j2", serving_name(model), model, values, spec.template)
+    return _child("Deployment", serving_name(model), model, values, spec.template)
 
 
 def serving_service(model: OnlineModel) -> Child:
     """Render the Service that clients ask."""
     values: Manifest = {"labels": labels(model, Role.SERVING), "selector": _selector(model)}
-    return _child("Service", "service.yaml.j2", serving_name(model), model, values, PodTemplate())
+    return _child("Service", serving_name(model), model, values, PodTemplate())
 
 
 def labels(model: OnlineModel, role: Role) -> dict[str, str]:
@@ -130,7 +129,7 @@ def _selector(model: OnlineModel) -> dict[str, str]:
     return {LABEL_MODEL: model.metadata.name, LABEL_ROLE: Role.SERVING.value}
 
 
-def _child(kind: str, file: str, name: str, model: OnlineModel, values: Manifest, template: PodTemplate) -> Child:
+def _child(kind: str, name: str, model: OnlineModel, values: Manifest, template: PodTemplate) -> Child:
     owner = {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -139,15 +138,21 @@ def _child(kind: str, file: str, name: str, model: OnlineModel, values: Manifest
         "controller": True,
         "blockOwnerDeletion": True,
     }
-    place = _placement(template)
     whole = {**values, "name": name, "namespace": model.metadata.namespace, "owner": owner}
-    fingerprint = _digest({**whole, "placement": place})
-    manifest: Manifest = yaml.safe_load(
-        _templates().get_template(file).render(**whole, annotations={FINGERPRINT: fingerprint})
-    )
+    return _rendered(kind, json.dumps({"values": whole, "placement": _placement(template)}, sort_keys=True))
+
+
+@lru_cache(maxsize=8192)
+def _rendered(kind: str, text: str) -> Child:
+    """Render a child from its values as JSON; the same values are rendered at every look, so the outcome is kept."""
+    given = json.loads(text)
+    values, place = given["values"], given["placement"]
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
+    template = _templates().get_template(f"{kind.lower()}.yaml.j2")
+    manifest: Manifest = yaml.safe_load(template.render(**values, annotations={FINGERPRINT: fingerprint}))
     if place:
         manifest["spec"]["template"]["spec"].update(place)
-    return Child(kind, name, fingerprint, manifest)
+    return Child(kind, values["name"], fingerprint, manifest)
 
 
 def _placement(template: PodTemplate) -> Manifest:
@@ -178,10 +183,6 @@ def _extra_env(template: PodTemplate) -> list[Manifest]:
 
 def _resources(resources: Resources) -> Manifest:
     return {"requests": dict(resources.requests), "limits": dict(resources.limits)}
-
-
-def _digest(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
 @cache

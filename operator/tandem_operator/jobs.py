@@ -35,25 +35,25 @@ class Wanted:
     """Lineages whose Model B is neither begun nor ended, since it is not known whether pods still need it."""
 
 
-def wanted(
-    target: Target,
-    state: CycleState,
-    pods: Iterable[PodView],
-    taken: frozenset[int],
-    *,
-    handoff: Handoff,
-    suspend: bool,
-) -> Wanted:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the spec says of trainers."""
+
+    handoff: Handoff
+    suspend: bool = False
+
+
+def wanted(target: Target, state: CycleState, pods: Iterable[PodView], taken: frozenset[int], wish: Wish) -> Wanted:
     """Tell which trainers shall be.
 
     With ``Pause`` no Model B streams while there is a candidate. With ``Overlap`` there is one for the stable base, one for the
     candidate, and one for every base that a pod still answers from. A suspended model keeps them only until its rollout is over.
     """
     run = running(target, taken)
-    makes = None if run is None or suspend else run.makes
-    if target.stable is None or (suspend and target.candidate is None):
+    makes = None if run is None or wish.suspend else run.makes
+    if target.stable is None or (wish.suspend and target.candidate is None):
         return Wanted(makes)
-    if handoff is Handoff.PAUSE:
+    if wish.handoff is Handoff.PAUSE:
         return Wanted(makes, frozenset() if target.candidate is not None else frozenset({target.stable}))
     live = [pod for pod in pods if pod.live]
     served = {pod.base for pod in live if pod.base is not None}

@@ -4,8 +4,10 @@ A transition of the cycle is always alone among the actions that matter: what fo
 then stands in the store. So a plan may be carried out late, twice, by two operators, or be cut short between any two calls.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from tandem_wire.target import Target
 
@@ -65,44 +67,70 @@ def plan(model: OnlineModel, seen: Observed, images: Images, now: datetime) -> P
         return _finish(Picture(model, seen, now, here, acting=True), (*base, write), SOON)
     if claim.ours is None:
         raise AssertionError("a claim is ours, to be taken, or refused")
-    return _cycle(model, seen, images, claim.ours, base, now)
+    picture, actions, again = _cycle(model, seen, images, claim.ours, now)
+    return _finish(replace(picture, acting=picture.acting or bool(base)), (*base, *actions), again)
 
 
-def _cycle(
-    model: OnlineModel, seen: Observed, images: Images, target: Target, base: tuple[Action, ...], now: datetime
-) -> Plan:
-    store = _store(seen)
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """How the cycle goes on: by one transition, or else by the trainers that are to be begun and ended."""
+
+    here: facts.Situation
+    decision: cycle.Decision | None = None
+    work: tuple[Action, ...] = ()
+    pause: datetime | None = None
+    """When a pause after a failure ends."""
+
+
+Render = Callable[[OnlineModel, StoreView, Target, jobs.Wanted], Mapping[str, Child]]
+
+
+def advance(model: OnlineModel, seen: Observed, target: Target, render: Render, now: datetime) -> Advance:
+    """Decide how the cycle goes on, given a store that could be read and a target that is ours.
+
+    Args:
+      model: the resource.
+      seen: what was observed.
+      target: that of the store.
+      render: gives the Jobs of the trainers that shall be, by name.
+      now: the wall clock.
+    """
+    store = readable(seen)
     here = facts.situation(model, seen, store, target, now)
     decision = cycle.decide(target, here.facts)
     if decision is not None:
-        write = WriteTarget(decision.target, store.etag, decision.event.value, decision.why)
-        tell = Tell(_severity(decision.event), decision.event.value, _sentence(decision.why))
-        return _finish(Picture(model, seen, now, here, acting=True), (*base, write, tell), timedelta())
-    want = jobs.wanted(
-        target,
-        here.state,
-        seen.pods,
-        here.facts.taken,
-        handoff=model.spec.promotion.handoff,
-        suspend=model.spec.suspend,
-    )
-    rendered = _trainers(model, target, store, want, images)
-    work, pause = jobs.steps(want, rendered, seen, now)
-    actions = (*base, *work)
-    picture = Picture(model, seen, now, here, acting=bool(actions))
-    retain = _retention(here, seen, now)
-    return _finish(picture, (*actions, *retain), _requeue(model, here, pause, now, acting=bool(actions)))
+        return Advance(here, decision)
+    wish = jobs.Wish(model.spec.promotion.handoff, model.spec.suspend)
+    want = jobs.wanted(target, here.state, seen.pods, here.facts.taken, wish)
+    work, pause = jobs.steps(want, render(model, store, target, want), seen, now)
+    return Advance(here, None, work, pause)
 
 
-def _store(seen: Observed) -> StoreView:
+def _cycle(
+    model: OnlineModel, seen: Observed, images: Images, target: Target, now: datetime
+) -> tuple[Picture, tuple[Action, ...], timedelta]:
+    render = partial(_trainers, images)
+    on = advance(model, seen, target, render, now)
+    if on.decision is not None:
+        why = on.decision.why
+        write = WriteTarget(on.decision.target, readable(seen).etag, on.decision.event.value, why)
+        tell = Tell(_severity(on.decision.event), on.decision.event.value, _sentence(why))
+        return Picture(model, seen, now, on.here, acting=True), (write, tell), timedelta()
+    actions = (*on.work, *_retention(on.here, seen, now))
+    again = _requeue(model, on.here, on.pause, now, acting=bool(on.work))
+    return Picture(model, seen, now, on.here, acting=bool(on.work)), actions, again
+
+
+def readable(seen: Observed) -> StoreView:
+    """Give the store's view; the caller has looked whether there is one."""
     if isinstance(seen.store, StoreFault):
-        raise AssertionError("the caller has looked")
+        raise TypeError("the store could not be read")
     return seen.store
 
 
 def _trainers(
-    model: OnlineModel, target: Target, store: StoreView, want: jobs.Wanted, images: Images
-) -> dict[str, Child]:
+    images: Images, model: OnlineModel, store: StoreView, target: Target, want: jobs.Wanted
+) -> Mapping[str, Child]:
     configs = []
     if want.run is not None and target.run is not None:
         configs.append(trainers.trainer_a(model, target.run))
