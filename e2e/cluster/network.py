@@ -9,6 +9,8 @@ from e2e.cluster import shell
 from e2e.cluster.errors import AddressTakenError
 from e2e.cluster.identity import Identity
 
+IP_FREEBIND = 15  # of Linux: an address may be bound before it is there; Python gives it no name
+
 
 def require_free(identity: Identity) -> None:
     """Refuse to begin where our subnet or registry port belongs to something else.
@@ -24,8 +26,9 @@ def require_free(identity: Identity) -> None:
         )
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         try:
-            probe.bind(("", identity.registry_port))
+            probe.bind((identity.host_ip, identity.registry_port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise

@@ -29,10 +29,16 @@ def test_overlapping(case, routes, expected):
 
 def test_a_taken_port_is_named_with_the_variable_that_chooses_another(monkeypatch):
     monkeypatch.setattr("e2e.cluster.shell.run", lambda *_: "[]")
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("0.0.0.0", 0)) as taken:  # noqa: S104  every address, ours among them
         identity = Identity(tag="abcdef", octet=7, state=Path("/s"), registry_port=taken.getsockname()[1])
         with pytest.raises(AddressTakenError, match="TANDEM_REGISTRY_PORT"):
             network.require_free(identity)
+
+
+def test_another_clones_registry_on_the_same_port_is_no_hindrance(monkeypatch):
+    monkeypatch.setattr("e2e.cluster.shell.run", lambda *_: "[]")
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        network.require_free(Identity("abcdef", 7, Path("/s"), registry_port=theirs.getsockname()[1]))
 
 
 def test_a_taken_subnet_is_named_with_the_variable_that_chooses_another(monkeypatch):
