@@ -64,9 +64,9 @@ TEST(LookupMakesRowsAndPeekDoesNot) {
 
 TEST(DuplicatesAreSummedInOrderAndSteppedOnce) {
   Table twice(Options()), once(Options());
-  const Found a = Lookup(twice, {1, 2, 1}), b = Lookup(once, {1, 2});
-  // (1e8 + 1) - 1e8 is 0 in float32, in this order only.
-  CHECK(Apply(twice, a.handles, {1, 1e8f, 0, 5, 5, 5, 2, -1e8f, 1}).ok());
+  const Found a = Lookup(twice, {1, 2, 1, 1}), b = Lookup(once, {1, 2});
+  // 1 + 1e8 - 1e8 is 0 in float32 in this order, and 1 in the opposite one.
+  CHECK(Apply(twice, a.handles, {1, 1, 0, 5, 5, 5, 2, 1e8f, 1, 0, -1e8f, 0}).ok());
   CHECK(Apply(once, b.handles, {3, 0, 1, 5, 5, 5}).ok());
   CHECK(Same(twice.Snapshot(), once.Snapshot()));
   CHECK(twice.Snapshot().steps == Keys({1, 1}));
