@@ -95,7 +95,9 @@ class System:
 
     def install_operator(self, images: Mapping[str, ImageRef]) -> None:
         """Install or upgrade the chart; does not wait."""
-        words = ("upgrade", "--install", RELEASE, str(REPOSITORY / "charts" / "tandem"))
+        chart = str(REPOSITORY / "charts" / "tandem")
+        # The definition may be there already, from `kubectl apply -f crds/`.
+        words = ("upgrade", "--install", "--take-ownership", RELEASE, chart)
         self.kube.run_helm(*words, "--namespace", OPERATOR_NAMESPACE, "--create-namespace", *chart_values(images))
 
     def await_operator(self, seconds: float = 120) -> None:
