@@ -1,7 +1,6 @@
 """TensorFlow Serving's JSON: row form (``instances``), column form (``inputs``), bytes as ``{"b64": …}``; and back."""
 
 import base64
-import binascii
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -146,7 +145,7 @@ def _bytes(spec: InputSpec, value: object) -> bytes:
     if isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str):
         try:
             return base64.b64decode(value["b64"], validate=True)
-        except binascii.Error as error:
+        except ValueError as error:
             raise BadRequest(f"input {spec.name!r}: {value['b64']!r} is not base64: {error}") from error
     raise BadRequest(f'input {spec.name!r} must have strings, or {{"b64": …}} for bytes, not {value!r}')
 

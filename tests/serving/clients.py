@@ -1,6 +1,7 @@
 """Requests as a stock client makes them, and what their answers must be."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import grpc
 import numpy as np
@@ -60,7 +61,7 @@ class Client:
         self.models = model_service_pb2_grpc.ModelServiceStub(self._channel)
         self.channel = self._channel
 
-    async def __aenter__(self) -> "Client":
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -108,6 +108,7 @@ class LineageWriter:
     graph: bytes = field(default_factory=dense_graph)
     _bases: dict[int, Record] = field(default_factory=dict)
     _logs: dict[int, LogWriter] = field(default_factory=dict)
+    _spoil: bool = False
 
     def __post_init__(self) -> None:
         self._random = np.random.default_rng(self.seed)
@@ -136,8 +137,9 @@ class LineageWriter:
         self._bases[number] = put_base(self.store, draft)
         return self._bases[number]
 
-    def update(self, base: int, weights: Mapping[str, np.ndarray] | None = None) -> Record:
-        """Change two words, add one or take one away, and all weights."""
+    def update(self, base: int, weights: Mapping[str, np.ndarray] | None = None, *, spoiled: bool = False) -> Record:
+        """Change two words, take one away, and change all weights; ``spoiled``: one bit is wrong from the start."""
+        self._spoil = spoiled
         words = self._random.choice(len(WORDS), 3, replace=False)
         tensors = self.rows("terms", np.array([word_id(WORDS[i]) for i in words[:2]]))
         tensors["rows/terms/removed"] = np.array([word_id(WORDS[words[2]])])
@@ -151,6 +153,9 @@ class LineageWriter:
         log = self.log(base)
         name = LogId.updates(base).slot_name(log.next_slot)
         objects = put_objects(self.store, log.uid, name, {(Part.SERVING, "serving.safetensors"): pack(dict(tensors))})
+        if self._spoil:
+            flip(self.store, objects[0].key)
+            self._spoil = False
         watermark = EPOCH + timedelta(hours=base, seconds=log.next_slot)
         draft = Draft(kind=kind, base=self._bases[base].digest, objects=objects, watermark=watermark, voids=voids)
         return log.append(draft)
@@ -197,8 +202,11 @@ def _prefixed(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.nd
 
 
 def corrupt(store: Store, record: Record) -> None:
-    """Flip one bit of a record's data, as a bad disk would."""
-    key = record.objects[0].key
+    """Flip one bit of a durable record's data, as a bad disk would."""
+    flip(store, record.objects[0].key)
+
+
+def flip(store: Store, key: str) -> None:
     data = bytearray(store.get(key).data)
     data[-1] ^= 1
     store.put(key, bytes(data))

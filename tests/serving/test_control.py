@@ -5,43 +5,29 @@ import pytest
 from tandem_serving.control import Control, Settings
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Publisher
-from tandem_wire.errors import StoreDenied, StoreUnavailable
+from tandem_wire.errors import StoreDenied
 from tandem_wire.report import CandidateState
-from tandem_wire.store import Store
-from tandem_wire.target import read_target
 from tandem_wire.version import Version
 
+from tests.serving.fragile_store import AWAY, FragileStore
 from tests.serving.lineage_writer import MODEL_NAME, corrupt
 
 POD = "pod-1"
 START = datetime(2026, 11, 10, tzinfo=UTC)
 
 
-class Fragile:
-    """A store that can be made to fail."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.error: Exception | None = None
-
-    def __getattr__(self, name: str) -> object:
-        if self.error is not None:
-            raise self.error
-        return getattr(self._store, name)
-
-
 @dataclass
 class Pod:
     """A control loop that is turned by hand, with a clock that is set by hand."""
 
-    store: Fragile
+    store: FragileStore
     now: datetime = START
     publisher: Publisher = field(default_factory=lambda: Publisher(3))
     metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
         settings = Settings(MODEL_NAME, POD, (1, 4), poll_seconds=1.0)
-        self.control = Control(settings, self.store, self.publisher, self.metrics, lambda: self.now)
+        self.control = Control(settings, self.store.store, self.publisher, self.metrics, lambda: self.now)
 
     @property
     def version(self) -> Version | None:
@@ -59,7 +45,7 @@ class Pod:
 
 @pytest.fixture
 def pod(store):
-    return Pod(Fragile(store))
+    return Pod(FragileStore(store))
 
 
 def test_it_waits_for_a_target_and_for_a_base(pod, writer):
@@ -120,11 +106,11 @@ def test_after_the_promotion_the_old_base_leaves_memory(pod, writer):
     assert pod.publisher.published.recent == ()
 
 
-def test_a_candidate_that_is_corrupt_fails_and_the_pod_stays(pod, writer):
+def test_a_candidate_that_is_corrupt_fails_and_the_pod_stays(pod, writer, store):
     writer.base(3)
     writer.target(stable=3)
     pod.turn()
-    corrupt(pod.store, writer.base(4))
+    corrupt(store, writer.base(4))
     revision = writer.target(stable=3, candidate=4, pods=(POD,)).revision
     pod.turn()
     assert pod.version == Version(3, 0)
@@ -149,9 +135,9 @@ def test_a_candidate_that_does_not_run_fails_and_is_tried_once(pod, writer):
     assert pod.metrics.registry.get_sample_value("tandem_serving_refused_total") == 1
 
 
-def test_a_pod_that_starts_listed_takes_stable_when_the_candidate_fails(pod, writer):
+def test_a_pod_that_starts_listed_takes_stable_when_the_candidate_fails(pod, writer, store):
     writer.base(3)
-    corrupt(pod.store, writer.base(4))
+    corrupt(store, writer.base(4))
     writer.target(stable=3, candidate=4, pods=(POD,))
     assert pod.turn().version == Version(3, 0)
     assert pod.control.view.candidate.state is CandidateState.FAILED
@@ -170,8 +156,7 @@ def test_a_corrupt_update_is_reported_and_healed(pod, writer):
     writer.base(3)
     writer.target(stable=3)
     pod.turn()
-    bad = writer.update(3)
-    corrupt(pod.store, bad)
+    bad = writer.update(3, spoiled=True)
     pod.turn()
     assert pod.version == Version(3, 0)
     assert [refusal.record for refusal in pod.control.view.refused] == [bad.called]
@@ -184,12 +169,12 @@ def test_while_the_store_is_away_the_service_goes_on_and_catches_up(pod, writer)
     writer.target(stable=3)
     pod.turn()
     seen = pod.control.view.store_seen_at
-    pod.store.error = StoreUnavailable("no route")
+    pod.store.error = AWAY
     pod.now += timedelta(minutes=10)
     pod.turn()
     assert pod.version == Version(3, 0)
     assert pod.control.view.store_seen_at == seen
-    assert pod.control.view.trouble == "no route"
+    assert pod.control.view.trouble == str(AWAY)
     assert pod.control._delay() > 0.5
     pod.store.error = None
     last = [writer.update(3), writer.update(3)][-1]
@@ -200,7 +185,7 @@ def test_while_the_store_is_away_the_service_goes_on_and_catches_up(pod, writer)
 
 
 def test_delays_grow_to_a_bound(pod):
-    pod.store.error = StoreUnavailable("no route")
+    pod.store.error = AWAY
     delays = []
     for _ in range(30):
         pod.turn(1)
@@ -217,7 +202,7 @@ def test_a_base_whose_load_the_store_interrupts_is_tried_again_later(pod, writer
     pod.control._loading[1].exception(timeout=30)
     base, _ = pod.control._loading
     pod.control._loading = None
-    pod.control._fail(base, StoreUnavailable("no route"))
+    pod.control._fail(base, AWAY)
     assert pod.turn().version is None
     assert pod.control.view.refused == ()
     pod.now += timedelta(minutes=1)
@@ -228,8 +213,7 @@ def test_a_target_that_is_gone_or_unreadable_changes_nothing(pod, writer, store)
     writer.base(3)
     writer.target(stable=3)
     pod.turn()
-    etag = read_target(store)[1]
-    store.put("target.json", b"{}", match=etag)
+    store.put("target.json", b"{}")
     assert pod.turn().version == Version(3, 0)
     assert "target.json" in pod.control.view.trouble
     store.delete("target.json")

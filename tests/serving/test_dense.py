@@ -3,6 +3,8 @@ import pytest
 import tensorflow as tf
 from tandem_serving.dense import Dense, aligned
 from tandem_serving.errors import BadExport
+from tandem_wire.config import StoreConfig
+from tandem_wire.store import open_store
 
 from tests.serving.lineage_writer import DIM, SPEC, LineageWriter, dense_graph
 
@@ -13,8 +15,8 @@ def graph():
 
 
 @pytest.fixture(scope="module")
-def weights(graph):
-    made = LineageWriter(None, graph=graph).weights()
+def weights(graph, tmp_path_factory):
+    made = LineageWriter(open_store(StoreConfig(f"file://{tmp_path_factory.mktemp('store')}")), graph=graph).weights()
     return [made[spec.name] for spec in SPEC.weights]
 
 
@@ -69,8 +71,8 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize(("case", "graph", "message"), BAD, ids=[case for case, _, _ in BAD])
-def test_a_bad_export_is_refused_when_loaded(case, graph, message):
+@pytest.mark.parametrize(("graph", "message"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
+def test_a_bad_export_is_refused_when_loaded(graph, message):
     with pytest.raises(BadExport, match=message):
         Dense(SPEC, graph)
 

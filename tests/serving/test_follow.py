@@ -1,9 +1,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from operator import itemgetter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem_serving.follow import Failure, Held, Next, candidate, decide
 from tandem_wire.report import CandidateReport, CandidateState
@@ -60,8 +59,10 @@ DECISIONS = [
 ]
 
 
-@pytest.mark.parametrize(("case", "target", "held", "expected"), DECISIONS, ids=map(itemgetter(0), DECISIONS))
-def test_decide(case, target, held, expected):
+@pytest.mark.parametrize(
+    ("target", "held", "expected"), [row[1:] for row in DECISIONS], ids=[row[0] for row in DECISIONS]
+)
+def test_decide(target, held, expected):
     assert decide(target, POD, held, NOW) == expected
 
 
@@ -77,8 +78,10 @@ CANDIDATES = [
 ]
 
 
-@pytest.mark.parametrize(("case", "target", "held", "expected"), CANDIDATES, ids=map(itemgetter(0), CANDIDATES))
-def test_candidate(case, target, held, expected):
+@pytest.mark.parametrize(
+    ("target", "held", "expected"), [row[1:] for row in CANDIDATES], ids=[row[0] for row in CANDIDATES]
+)
+def test_candidate(target, held, expected):
     report = candidate(target, POD, held)
     assert report == (None if expected is None else CandidateReport(4, *expected))
 
@@ -95,6 +98,7 @@ def holdings(draw):
     return Held(serving, loaded, None, failed)
 
 
+@settings(deadline=None)
 @given(TARGETS, holdings())
 def test_what_is_answered_from_is_never_dropped_and_only_what_is_loaded_is_published(target, held):
     step = decide(target, POD, held, NOW)
@@ -105,6 +109,7 @@ def test_what_is_answered_from_is_never_dropped_and_only_what_is_loaded_is_publi
     assert step.load not in held.loaded
 
 
+@settings(deadline=None)
 @given(TARGETS, holdings())
 def test_decisions_settle(target, held):
     """Doing what was decided, with every load a success, ends within a few steps in the wanted base."""

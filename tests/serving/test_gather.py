@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 from tandem_serving.gather import fingerprint, gather, pool
@@ -34,6 +34,7 @@ def test_gather_leaves_the_table_alone():
     np.testing.assert_array_equal(values, VALUES)
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(-(2**63), 2**63 - 1), max_size=30), st.lists(st.integers(-(2**63), 2**63 - 1), max_size=30))
 def test_gather_is_a_dictionary_lookup(keys, others):
     keys = sorted(keys)
@@ -70,6 +71,7 @@ def test_pool(pooling, present, expected):
     np.testing.assert_array_equal(pool(vectors, np.array(present), pooling), np.array(expected, np.float32))
 
 
+@settings(deadline=None)
 @given(hn.arrays(np.float32, (3, 4, 2), elements=st.floats(-10, 10, width=32)), hn.arrays(np.bool_, (3, 4)))
 def test_mean_is_sum_over_count(vectors, present):
     count = np.maximum(present.sum(1, keepdims=True), 1).astype(np.float32)

@@ -1,5 +1,3 @@
-from operator import itemgetter
-
 import grpc
 import numpy as np
 import pytest
@@ -89,8 +87,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("case", "asked", "code", "message"), WRONG, ids=map(itemgetter(0), WRONG))
-async def test_a_wrong_request_gets_a_code_and_the_remedy(client, server, case, asked, code, message):
+@pytest.mark.parametrize(("asked", "code", "message"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+async def test_a_wrong_request_gets_a_code_and_the_remedy(client, server, asked, code, message):
     found, details = await fails(client.predictions.Predict(asked))
     assert (found.name, details[: len(message)]) == (code, message)
     assert server.metrics.counts == (0, 0)

@@ -45,23 +45,23 @@ def test_a_wrong_configuration_names_the_field(environment, reason, message):
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "kind", "reason"),
+    ("error", "code", "reason"),
     [
-        (ConfigError("InvalidConfig", "no"), 2, Fault.USER, "InvalidConfig"),
-        (NoSuchBucket("bucket models is not there"), 2, Fault.USER, "NoSuchBucket"),
-        (OSError(98, "Address already in use"), 1, Fault.WORLD, "CannotListen"),
+        (ConfigError("InvalidConfig", "no"), 2, "InvalidConfig"),
+        (NoSuchBucket("bucket models is not there"), 2, "NoSuchBucket"),
+        (OSError(98, "Address already in use"), 1, "CannotListen"),
     ],
 )
-def test_it_ends_with_a_code_and_a_message_for_the_operator(monkeypatch, tmp_path, error, code, kind, reason):
+def test_it_ends_with_a_code_and_a_message_for_the_operator(monkeypatch, tmp_path, error, code, reason):
     def fails(_):
         raise error
 
     monkeypatch.setattr(Termination, "PATH", str(tmp_path / "termination-log"))
     monkeypatch.setattr(program, "configured", fails)
-    monkeypatch.setattr(program.structlog, "configure", lambda **_: None)
+    monkeypatch.setattr("structlog.configure", lambda **_: None)
     assert program.main() == code
     termination = Termination.from_json((tmp_path / "termination-log").read_text())
-    assert (termination.kind, termination.reason) == (kind, reason)
+    assert (termination.kind, termination.reason) == (Fault.USER if code == 2 else Fault.WORLD, reason)
 
 
 def free_ports(count):
@@ -89,7 +89,7 @@ async def test_a_process_serves_until_sigterm_and_exits_0(tmp_path, store, write
     command = (sys.executable, "-m", "tandem_serving")
     process = await asyncio.create_subprocess_exec(*command, env=variables, stdout=asyncio.subprocess.PIPE)
     try:
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(240):
             await ready(process, status_port)
             async with Client(grpc_port) as client:
                 Recomputed(store).check(await client.predictions.Predict(request()))

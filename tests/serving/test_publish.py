@@ -1,16 +1,21 @@
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
+from tandem_serving.dense import Dense
 from tandem_serving.errors import NotReady, NotServed
 from tandem_serving.publish import Publisher
-from tandem_serving.snapshot import Snapshot
+from tandem_serving.snapshot import Model, Snapshot
 from tandem_wire.version import Version
 
+from tests.serving.lineage_writer import SPEC
+
+MODEL = Model(SPEC, cast("Dense", None))
 NOW = datetime(2026, 11, 10, tzinfo=UTC)
 
 
 def snapshot(base, update):
-    return Snapshot(Version(base, update), None, {}, (), None)
+    return Snapshot(Version(base, update), MODEL, {}, (), None)
 
 
 def published(*versions, keep=3):
@@ -50,7 +55,7 @@ def test_dropped_bases_can_not_be_asked_for():
 
 def test_the_first_version_is_announced_once():
     publisher, seen = Publisher(2), []
-    publisher.on_first = lambda: seen.append(publisher.current.version)
+    publisher.on_first = lambda: seen.append(publisher.pick(None).version)
     publisher.publish(snapshot(1, 0), NOW)
     publisher.publish(snapshot(1, 1), NOW)
     assert seen == [Version(1, 0)]

@@ -68,22 +68,23 @@ async def test_metadata(http):
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "status", "message"),
+    ("asked", "body", "status", "message"),
     [
-        ("POST", PREDICT, b"{", 400, "the body is not JSON"),
-        ("POST", PREDICT, b'{"instances": [{}]}', 400, "instances[0]: input 'user', 'words', 'numeric' is missing"),
-        ("POST", "/v1/models/ads:predict", b"{}", 404, "model 'ads' is not served here; this server has 'search'"),
-        ("POST", "/v1/models/search/versions/9:predict", b"{}", 404, "version 9 (0.9) is not served here"),
-        ("POST", "/v1/models/search/labels/stable:predict", b"{}", 404, "version labels such as 'stable'"),
-        ("GET", "/v1/models/ads", None, 404, "model 'ads' is not served here"),
-        ("GET", "/v1/models/search/versions/9", None, 404, "version 9 is not here"),
-        ("GET", "/v1/models/search/labels/stable", None, 404, "version labels are not served"),
-        ("GET", PREDICT, None, 404, "GET /v1/models/search:predict is unknown; there are POST"),
-        ("GET", "/", None, 404, "GET / is unknown"),
+        ("POST " + PREDICT, b"{", 400, "the body is not JSON"),
+        ("POST " + PREDICT, b'{"instances": [{}]}', 400, "instances[0]: input 'user', 'words', 'numeric' is missing"),
+        ("POST /v1/models/ads:predict", b"{}", 404, "model 'ads' is not served here; this server has 'search'"),
+        ("POST /v1/models/search/versions/9:predict", b"{}", 404, "version 9 (0.9) is not served here"),
+        ("POST /v1/models/search/labels/stable:predict", b"{}", 404, "version labels such as 'stable'"),
+        ("GET /v1/models/ads", None, 404, "model 'ads' is not served here"),
+        ("GET /v1/models/search/versions/9", None, 404, "version 9 is not here"),
+        ("GET /v1/models/search/labels/stable", None, 404, "version labels are not served"),
+        ("GET " + PREDICT, None, 404, "GET /v1/models/search:predict is unknown; there are POST"),
+        ("GET /", None, 404, "GET / is unknown"),
     ],
 )
-async def test_a_wrong_request_gets_a_status_and_the_remedy(http, server, method, path, body, status, message):
-    found, answer = await got(http.request(method, path, data=body))
+async def test_a_wrong_request_gets_a_status_and_the_remedy(server, asked, body, status, message):
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{server.ports['rest']}") as http:
+        found, answer = await got(http.request(*asked.split(), data=body))
     assert (found, answer["error"][: len(message)]) == (status, message)
     assert server.metrics.counts == (0, 0)
 
@@ -101,8 +102,11 @@ async def test_what_would_only_wait_is_shed(http, server):
     server.rest._in_flight = 0
 
 
-async def test_what_nobody_foresaw_is_said_without_its_inside(http, server, monkeypatch):
-    monkeypatch.setattr("tandem_serving.rest_front.read", lambda *_: {}["secret"])
+async def test_what_nobody_foresaw_is_said_without_its_inside(http, monkeypatch):
+    def fails(*_):
+        raise KeyError("secret")
+
+    monkeypatch.setattr("tandem_serving.rest_front.read", fails)
     status, answer = await got(http.post(PREDICT, json={"instances": ROWS}))
     assert status == 500
     assert "KeyError" in answer["error"]

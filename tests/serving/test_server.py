@@ -1,15 +1,19 @@
 """A whole pod: hammered while versions change, while the store is away, while it ends."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Self
 
 import grpc
 import pytest
-from tandem_wire.errors import StoreUnavailable
+from tandem_serving.server import Server
 from tandem_wire.store import Store
 from tandem_wire.version import Version
+from tensorflow_serving.apis import predict_pb2
 
 from tests.serving.clients import Client, Recomputed, request
 from tests.serving.conftest import POD, running, until
+from tests.serving.fragile_store import AWAY, FragileStore
 from tests.serving.lineage_writer import corrupt
 
 
@@ -20,10 +24,10 @@ class Hammer:
         self._port = port
         self._recomputed = Recomputed(store)
         self._stopping = False
-        self.responses = []
+        self.responses: list[list[predict_pb2.PredictResponse]] = []
         self.versions: list[list[Version]] = []
 
-    async def __aenter__(self) -> "Hammer":
+    async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._ask()) for _ in range(3)]
         return self
 
@@ -43,42 +47,50 @@ class Hammer:
         await until(lambda: self.count >= goal)
 
     async def _ask(self) -> None:
-        asked, mine = request(), []
+        asked = request()
+        mine: list[predict_pb2.PredictResponse] = []
         self.responses.append(mine)
         async with Client(self._port) as client:
             while not self._stopping:
                 mine.append(await client.predictions.Predict(asked))
 
 
+def version(server: Server) -> Version:
+    return server.publisher.pick(None).version
+
+
+def answers_from(server: Server, expected: Version) -> Callable[[], bool]:
+    return lambda: version(server) == expected
+
+
 async def test_every_answer_is_that_of_exactly_one_version_through_updates_and_swaps(server, store, writer):
     """I1 and I2 as a client sees them: three clients, twenty updates, a swap, a roll-back and a promotion."""
-    current = server.publisher
     async with Hammer(server.ports["grpc"], store) as hammer:
         for _ in range(10):
             record = writer.update(3)
-            await until(lambda slot=record.slot: current.current.version == Version(3, slot))
+            await until(answers_from(server, Version(3, record.slot)))
             await hammer.more(5)
         writer.base(4)
         writer.update(4)
         writer.target(stable=3, candidate=4, pods=(POD,))
-        await until(lambda: current.current.version.base == 4)
+        await until(lambda: version(server).base == 4)
         await hammer.more(20)
         last = writer.update(3)
         writer.target(stable=3)
-        await until(lambda: current.current.version == Version(3, last.slot))
+        await until(answers_from(server, Version(3, last.slot)))
         await hammer.more(20)
         writer.base(5)
         writer.target(stable=3, candidate=5, pods=(POD,))
-        await until(lambda: current.current.version.base == 5)
+        await until(lambda: version(server).base == 5)
         writer.target(stable=5)
         for _ in range(10):
             record = writer.update(5)
-            await until(lambda slot=record.slot: current.current.version == Version(5, slot))
+            await until(answers_from(server, Version(5, record.slot)))
             await hammer.more(5)
     answers, errors = server.metrics.counts
     assert (answers, errors) == (hammer.count, 0)
-    assert {version.base for each in hammer.versions for version in each} == {3, 4, 5}
-    assert len({version for each in hammer.versions for version in each}) > 15
+    assert {seen.base for each in hammer.versions for seen in each} == {3, 4, 5}
+    assert len({seen for each in hammer.versions for seen in each}) > 15
 
 
 async def test_within_a_base_no_client_goes_back(server, store, writer):
@@ -92,12 +104,11 @@ async def test_within_a_base_no_client_goes_back(server, store, writer):
 
 async def test_a_corrupt_update_changes_no_answer_and_a_keyframe_heals_it(server, store, writer):
     async with Hammer(server.ports["grpc"], store) as hammer:
-        bad = writer.update(3)
-        corrupt(store, bad)
-        await until(lambda: server.control.view.refused or server.publisher.current.version.update == bad.slot)
+        bad = writer.update(3, spoiled=True)
+        await until(lambda: server.control.view.refused)
         await hammer.more(10)
         healed = writer.keyframe(3, voids=bad.slot)
-        await until(lambda: server.publisher.current.version.update == healed.slot)
+        await until(lambda: version(server).update == healed.slot)
         await hammer.more(10)
     assert server.metrics.counts[1] == 0
 
@@ -108,39 +119,24 @@ async def test_a_candidate_that_fails_is_never_seen_by_a_client(server, store, w
         writer.target(stable=3, candidate=4, pods=(POD,))
         await until(lambda: server.status.report().candidate and server.status.report().candidate.state == "Failed")
         await hammer.more(10)
-    assert {version.base for each in hammer.versions for version in each} == {3}
+    assert {seen.base for each in hammer.versions for seen in each} == {3}
     assert server.status.report().serving.base == 3
-
-
-class Switched:
-    """A store that can be away."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.away = False
-        self.misses = 0
-
-    def __getattr__(self, name: str) -> object:
-        if self.away:
-            self.misses += 1
-            raise StoreUnavailable("no route to the store")
-        return getattr(self._store, name)
 
 
 async def test_the_store_may_be_away(store, writer):
     writer.base(3)
     writer.target(stable=3)
-    switched = Switched(store)
-    async with running(switched) as server:
+    fragile = FragileStore(store)
+    async with running(fragile.store) as server:
         await until(server.ready)
         async with Hammer(server.ports["grpc"], store) as hammer:
-            switched.away = True
-            await until(lambda: switched.misses > 4)
+            fragile.error = AWAY
+            await until(lambda: fragile.misses > 4)
             await hammer.more(20)
             writer.update(3)
             last = writer.update(3)
-            switched.away = False
-            await until(lambda: server.publisher.current.version == Version(3, last.slot))
+            fragile.error = None
+            await until(answers_from(server, Version(3, last.slot)))
             await hammer.more(10)
         assert server.metrics.counts == (hammer.count, 0)
 
@@ -148,12 +144,12 @@ async def test_the_store_may_be_away(store, writer):
 async def test_a_pod_that_starts_while_the_store_is_away_gets_ready_when_it_is_back(store, writer):
     writer.base(3)
     writer.target(stable=3)
-    switched = Switched(store)
-    switched.away = True
-    async with running(switched) as server:
-        await until(lambda: switched.misses > 2)
+    fragile = FragileStore(store)
+    fragile.error = AWAY
+    async with running(fragile.store) as server:
+        await until(lambda: fragile.misses > 2)
         assert not server.ready()
-        switched.away = False
+        fragile.error = None
         await until(server.ready)
 
 
@@ -166,7 +162,7 @@ async def test_requests_that_run_when_it_ends_are_answered(store, writer, monkey
         async with Client(server.ports["grpc"]) as client:
             begun, may_end = asyncio.Event(), asyncio.Event()
             loop = asyncio.get_running_loop()
-            original = server.publisher.current.model.dense.run
+            original = server.publisher.pick(None).model.dense.run
 
             def slow(features, weights):
                 loop.call_soon_threadsafe(begun.set)

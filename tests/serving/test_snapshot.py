@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tandem_serving.builder import load, probe
+from tandem_serving.builder import load
 from tandem_serving.snapshot import sample_inputs
 from tandem_wire.lineage import rebuild
 
@@ -32,7 +32,7 @@ def test_answers_are_those_of_the_rebuilt_version(snapshot, store, rows):
         "words": np.array(words, dtype=object).reshape(len(rows), 3),
         "numeric": np.array(numeric, np.float32),
     }
-    expected = answers(rebuild(store, 3, snapshot.version.update), users, words, inputs["numeric"])
+    expected = answers(rebuild(store, 3, snapshot.version.update), np.array(users), words, inputs["numeric"])
     for name, output in snapshot.answer(inputs).items():
         np.testing.assert_allclose(output, expected[name], rtol=1e-3, atol=1e-5)
 
@@ -45,7 +45,3 @@ def test_samples_read_real_rows(snapshot):
         "words": (60, 3),
         "numeric": (60, 2),
     }
-
-
-def test_a_probe_of_a_good_version_says_nothing(snapshot):
-    assert probe(snapshot, 5) is None

@@ -2,12 +2,15 @@ from datetime import timedelta
 
 import aiohttp
 import pytest
+from tandem_serving.control import View
+from tandem_serving.follow import Failure, Held
+from tandem_serving.status import page
 from tandem_wire.report import PodReport
 from tandem_wire.version import Version
 
 from tests.serving.clients import Client, request
 from tests.serving.conftest import POD, until
-from tests.serving.lineage_writer import EPOCH, corrupt
+from tests.serving.lineage_writer import EPOCH
 
 
 @pytest.fixture
@@ -25,6 +28,8 @@ async def test_the_report_says_what_is_served(get, server):
     async with Client(server.ports["grpc"]) as client:
         await client.predictions.Predict(request())
     report = PodReport.from_json((await get("/statusz.json"))[1])
+    assert report.serving is not None
+    assert report.store_seen_at is not None
     assert (report.model, report.pod, report.ready, report.target) == ("shop/search", POD, True, 1)
     assert (report.serving.base, report.serving.update) == (3, 3)
     assert report.serving.watermark == EPOCH + timedelta(hours=3, seconds=3)
@@ -34,9 +39,8 @@ async def test_the_report_says_what_is_served(get, server):
     assert report.store_seen_at >= report.serving.since - timedelta(seconds=1)
 
 
-async def test_the_report_and_the_page_name_what_was_refused(get, server, writer, store):
-    bad = writer.update(3)
-    corrupt(store, bad)
+async def test_the_report_and_the_page_name_what_was_refused(get, server, writer):
+    writer.update(3, spoiled=True)
     await until(lambda: server.control.view.refused)
     report = PodReport.from_json((await get("/statusz.json"))[1])
     assert [refusal.record for refusal in report.refused] == ["updates/3/4"]
@@ -47,17 +51,35 @@ async def test_the_report_and_the_page_name_what_was_refused(get, server, writer
     assert "3.3, since" in page
 
 
-async def test_a_page_can_not_be_made_to_run_anything(get, server, writer):
-    writer.base(4, graph=b"\xff")
-    server.control._failed[4] = server.control._failed.get(4) or type("F", (), {"reason": "<script>", "again": None})()
-    writer.target(stable=3, candidate=4, pods=(POD,))
-    await until(lambda: server.control.view.candidate is not None)
-    _, page = await get("/statusz")
-    assert "&lt;script&gt;" in page
-    assert "<script>" not in page
+def test_a_page_says_what_failed_and_runs_nothing():
+    now = EPOCH + timedelta(hours=1)
+    held = Held(failed={4: Failure("<script>", again=now)}, loading=5)
+    view = View(held=held, store_seen_at=EPOCH, trouble="no route")
+    report = PodReport(
+        model="shop/<search>",
+        pod=POD,
+        ready=False,
+        serving=None,
+        loaded=(),
+        candidate=None,
+        target=None,
+        refused=(),
+        store_seen_at=EPOCH,
+        answers=0,
+        errors=0,
+    )
+    text = page(report, view, now)
+    for part in (
+        "base 4 failed",
+        "&lt;script&gt;; tried again at 13:00:00",
+        "seen 3600.0 s ago; at the last look: no route",
+    ):
+        assert part in text
+    assert "<script>" not in text
+    assert "<search>" not in text
 
 
-async def test_metrics(get, server, writer):
+async def test_metrics(get, server):
     async with Client(server.ports["grpc"]) as client:
         await client.predictions.Predict(request())
     _, text = await get("/metrics")
