@@ -112,7 +112,10 @@ class Applier:
 
 
 def _nulls(before: object, after: dict[str, object]) -> dict[str, object]:
-    """Give ``after`` with null for every field of ``before`` that it lacks, at every depth; lists are replaced whole."""
+    """Give ``after`` with null for every field of ``before`` that it lacks, at every depth.
+
+    Lists are replaced whole.
+    """
     if not isinstance(before, dict):
         return after
     merged: dict[str, object] = {name: None for name in before if name not in after}

@@ -1,4 +1,7 @@
-"""What is known of the candidate: how far its rollout is, what its gates say, what speaks against it, what it waits for. Pure."""
+"""What is known of the candidate.
+
+How far its rollout is, what its gates say, what speaks against it, what it waits for. Pure.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

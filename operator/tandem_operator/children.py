@@ -1,7 +1,7 @@
 """From the resource to the manifests of its children: pure; decisions here, form in ``templates/``.
 
-A child carries the fingerprint of the values that it was rendered from (not of the template's text, so that a new operator does not
-restart what did not change) in the annotation ``tandem.dev/fingerprint``.
+A child carries the fingerprint of the values that it was rendered from (not of the template's text, so that a new
+operator does not restart what did not change) in the annotation ``tandem.dev/fingerprint``.
 """
 
 import hashlib

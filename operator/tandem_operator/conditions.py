@@ -1,4 +1,7 @@
-"""The conditions of an OnlineModel: one pure function each, from the picture of one instant; machines read these, never the phase."""
+"""The conditions of an OnlineModel.
+
+One pure function each, from the picture of one instant; machines read these, never the phase.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -45,16 +48,15 @@ def progressing(picture: Picture) -> Finding:
     target, state = situation.target, situation.state
     if picture.model.spec.suspend and target.candidate is None:
         return Finding("False", Reason.SUSPENDED.value, "spec.suspend is true: trainers are ended, serving goes on.")
-    if state is CycleState.STREAMING:
-        return Finding("False", Reason.STREAMING.value, f"Base {target.stable} serves and streams.")
-    if state is CycleState.BOOTSTRAPPING:
-        return Finding("True", Reason.BOOTSTRAPPING.value, "The first base is being trained.")
-    if state is CycleState.REFUSED:
-        return Finding("True", Reason.REFUSED.value, f"Pods go back to base {target.stable}.")
-    if state is CycleState.PROMOTED:
-        return Finding("True", Reason.PROMOTED.value, f"The last pods go over to base {target.stable}.")
+    truth: Truth = "False" if state is CycleState.STREAMING else "True"
+    sentences = {
+        CycleState.STREAMING: f"Base {target.stable} serves and streams.",
+        CycleState.BOOTSTRAPPING: "The first base is being trained.",
+        CycleState.REFUSED: f"Pods go back to base {target.stable}.",
+        CycleState.PROMOTED: f"The last pods go over to base {target.stable}.",
+    }
     doing = f"Base {target.candidate}: {situation.judged.waits_for or 'verified'}."
-    return Finding("True", state.value, doing)
+    return Finding(truth, state.value, sentences.get(state, doing))
 
 
 def reconciling(picture: Picture) -> Finding:
@@ -135,7 +137,8 @@ def streams_healthy(picture: Picture) -> Finding:
     if not bad:
         return Finding("True", Reason.RECORDS_FLOWING.value, "No record was set aside.")
     listed = "; ".join(f"{name}: {', '.join(reasons)}" for name, reasons in sorted(bad.items()))
-    message = f"Records were set aside ({listed}); counts stand in status.streams, the records under quarantine/ in the store."
+    where = "counts stand in status.streams, the records under quarantine/ in the store"
+    message = f"Records were set aside ({listed}); {where}."
     return Finding("False", Reason.RECORDS_QUARANTINED.value, message)
 
 

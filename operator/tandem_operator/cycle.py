@@ -1,13 +1,16 @@
-"""The promotion cycle as a table of transitions over ``target.json``: pure, and the only place where the cycle is decided.
+"""The promotion cycle as a table of transitions over ``target.json``.
+
+Pure, and the only place where the cycle is decided.
 
 ::
 
-    Bootstrapping ──first base──▶ Streaming ──newer base──▶ Verifying ──verified──▶ RollingOut ──all answer──▶ Promoted ─▶ Streaming
-                                      ▲                         └────── a fact against it ─────┴──▶ Refused ──────────────▶ Streaming
+    Bootstrapping ──first base──▶ Streaming ──newer base──▶ Verifying ──verified──▶ RollingOut ──all answer──▶ Promoted
+                                      ▲                         └────── a fact against it ─────┴──▶ Refused     │
+                                      └───────────────────── no live pod elsewhere ─────────────────────┴───────┘
 
-A state is read from the target and the live pods. An :class:`Event` is something that :class:`Facts` says is so. ``decide``
-takes the first event that the state knows and gives the next target, to be written by compare-and-swap: each transition happens
-once, whoever decides it. Nothing else of the operator changes the cycle.
+A state is read from the target and the live pods. An :class:`Event` is something that :class:`Facts` says is so.
+``decide`` takes the first event that the state knows and gives the next target, to be written by compare-and-swap: each
+transition happens once, whoever decides it. Nothing else of the operator changes the cycle.
 """
 
 from collections.abc import Callable, Mapping
@@ -110,7 +113,10 @@ def candidates(target: Target, facts: Facts) -> frozenset[int]:
 
 
 def parent_of_next(target: Target, facts: Facts) -> int | None:
-    """Give the base that the next run starts from: the newest, or the stable one after too many refusals or a person's roll-back."""
+    """Give the base that the next run starts from.
+
+    The newest, or the stable one after too many refusals or a person's roll-back.
+    """
     if not facts.usable:
         return target.stable
     newest = max(facts.usable)
@@ -126,7 +132,10 @@ BY_PERSON = "RolledBack"
 """How the reason of a refusal by a person begins."""
 
 AGAIN = "Again"
-"""How the reason begins of a refusal that came after a person had lifted one; it is not lifted a second time by the same wish."""
+"""How the reason begins of a refusal that came after a person had lifted one.
+
+It is not lifted a second time by the same wish.
+"""
 
 
 def forgiven(target: Target, facts: Facts) -> frozenset[int]:
@@ -251,7 +260,10 @@ def _promote(target: Target, facts: Facts) -> Moved:
 
 
 def _choose(target: Target, facts: Facts) -> Moved:
-    """Follow a person's choice: older than stable is a roll-back at once; newer becomes the candidate, a refusal of it being lifted."""
+    """Follow a person's choice: older than stable is a roll-back at once.
+
+    Newer becomes the candidate, a refusal of it being lifted.
+    """
     chosen = facts.chosen
     if chosen is None or target.stable is None:
         return None, ""

@@ -1,4 +1,6 @@
-"""What can go wrong in the operator itself; the store's errors are ``tandem_wire.errors``, those of the spec ``api.SpecInvalid``.
+"""What can go wrong in the operator itself.
+
+The store's errors are ``tandem_wire.errors``, those of the spec ``api.SpecInvalid``.
 
 ::
 
@@ -8,6 +10,9 @@
     ├── ObjectGone           the object is not there (any more)
     └── Stale                what was observed has changed meanwhile: look again at once
 """
+
+
+# ruff: noqa: N818 - the names say what happened, as sentences do
 
 
 class OperatorError(Exception):

@@ -29,7 +29,8 @@ def situation(model: OnlineModel, seen: Observed, store: StoreView, target: Targ
     Args:
       model: the resource.
       seen: jobs, pods and memory.
-      store: the model's part of the store, read after the cluster, so that a Job that ended is never without its outcome.
+      store: the model's part of the store, read after the cluster, so that a Job that ended is never without its
+        outcome.
       target: that of the store, and ours.
       now: the wall clock.
     """

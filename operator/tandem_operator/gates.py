@@ -1,7 +1,7 @@
 """Checks that a candidate must pass; each is a pure function from what the manifests say to one or more :class:`Gate`.
 
-A gate that has too little to go on is ``Waiting``: it neither refuses nor holds a candidate back, since only facts refuse, and a
-model without traffic must still get its bases.
+A gate that has too little to go on is ``Waiting``: it neither refuses nor holds a candidate back, since only facts
+refuse, and a model without traffic must still get its bases.
 """
 
 import math
@@ -66,7 +66,10 @@ def evaluation(candidate: BaseView) -> Gate:
 
 
 def auc(gate: DropGate, candidate: Sequence[Window], current: Sequence[Window]) -> tuple[Gate, ...]:
-    """Compare progressive AUC, task by task, over the event-time windows that both A and B scored before training on them."""
+    """Compare progressive AUC, task by task.
+
+    Over the event-time windows that both A and B scored before training on them.
+    """
     return tuple(_auc_of(task, gate, candidate, current) for task in _tasks(candidate))
 
 

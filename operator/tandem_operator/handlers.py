@@ -1,4 +1,6 @@
-"""kopf wiring: every event of a model or of one of its children only wakes the model's key in the queue; nothing is decided here.
+"""kopf wiring: every event of a model or of one of its children only wakes the model's key in the queue.
+
+Nothing is decided here.
 
 kopf is imported without its types, hence the ignored decorators.
 """
@@ -6,7 +8,6 @@ kopf is imported without its types, hence the ignored decorators.
 import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import kopf
 
@@ -14,10 +15,11 @@ from tandem_operator.api import GROUP, LABEL_MODEL, PLURAL, VERSION
 
 
 @kopf.on.startup()  # type: ignore[untyped-decorator]
-def configure(settings: kopf.OperatorSettings, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+def configure(settings: kopf.OperatorSettings, **_: object) -> None:
     """Keep kopf to watching: no events of its own, no annotations, no finalizers."""
     settings.posting.enabled = False
-    # kopf would watch CRDs and namespaces to notice new ones, rights that the operator does not ask for; main waits for the CRD.
+    # kopf would watch CRDs and namespaces to notice new ones, rights that the operator does not ask for; main waits for
+    # the CRD.
     settings.scanning.disabled = True
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
@@ -25,7 +27,7 @@ def configure(settings: kopf.OperatorSettings, **_: Any) -> None:  # noqa: ANN40
 
 
 @kopf.on.event(GROUP, VERSION, PLURAL)  # type: ignore[untyped-decorator]
-async def model(namespace: str | None, name: str | None, memo: kopf.Memo, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+async def model(namespace: str | None, name: str | None, memo: kopf.Memo, **_: object) -> None:
     """Wake a model that was made, changed or deleted."""
     _wake(memo, namespace, name)
 
@@ -33,7 +35,7 @@ async def model(namespace: str | None, name: str | None, memo: kopf.Memo, **_: A
 @kopf.on.event("batch", "v1", "jobs", labels={LABEL_MODEL: kopf.PRESENT})  # type: ignore[untyped-decorator]
 @kopf.on.event("apps", "v1", "deployments", labels={LABEL_MODEL: kopf.PRESENT})  # type: ignore[untyped-decorator]
 @kopf.on.event("", "v1", "pods", labels={LABEL_MODEL: kopf.PRESENT})  # type: ignore[untyped-decorator]
-async def child(namespace: str | None, labels: Mapping[str, str], memo: kopf.Memo, **_: Any) -> None:  # noqa: ANN401 - kopf's protocol
+async def child(namespace: str | None, labels: Mapping[str, str], memo: kopf.Memo, **_: object) -> None:
     """Wake the model of a child that changed."""
     _wake(memo, namespace, labels.get(LABEL_MODEL))
 
@@ -46,7 +48,9 @@ def _wake(memo: kopf.Memo, namespace: str | None, name: str | None) -> None:
 def watch(
     wake: Callable[[str], None], namespaces: Sequence[str], ready: threading.Event, stop: threading.Event
 ) -> None:
-    """Watch until told to stop, in a thread and event loop of its own: kopf takes the signals and tasks of the loop that it runs in.
+    """Watch until told to stop, in a thread and event loop of its own.
+
+    This is because kopf takes the signals and tasks of the loop that it runs in.
 
     Args:
       wake: called with ``namespace/name``, from this thread.

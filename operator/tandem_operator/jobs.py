@@ -1,7 +1,8 @@
 """Which trainers shall be, and what to do so that they are; pure.
 
-A Job cannot be changed: one that must change, or that ended while it is wanted, is deleted (with its uid as precondition) and made
-anew under the same name. How a Job ended proves nothing, the store decides; it only sets how long the next try waits.
+A Job cannot be changed: one that must change, or that ended while it is wanted, is deleted (with its uid as
+precondition) and made anew under the same name. How a Job ended proves nothing, the store decides; it only sets how
+long the next try waits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,8 +47,9 @@ class Wish:
 def wanted(target: Target, state: CycleState, pods: Iterable[PodView], taken: frozenset[int], wish: Wish) -> Wanted:
     """Tell which trainers shall be.
 
-    With ``Pause`` no Model B streams while there is a candidate. With ``Overlap`` there is one for the stable base, one for the
-    candidate, and one for every base that a pod still answers from. A suspended model keeps them only until its rollout is over.
+    With ``Pause`` no Model B streams while there is a candidate. With ``Overlap`` there is one for the stable base, one
+    for the candidate, and one for every base that a pod still answers from. A suspended model keeps them only until its
+    rollout is over.
     """
     run = running(target, taken)
     makes = None if run is None or wish.suspend else run.makes
@@ -95,7 +97,10 @@ def steps(
 
 
 def unreadable(pods: Sequence[PodView], logs: Mapping[int, LogView], memory: Memory) -> dict[int, int]:
-    """Give, per lineage, the last slot that pods report as unreadable, that no keyframe voids and that was not seen to yet."""
+    """Give, per lineage, the last slot that pods cannot read.
+
+    Slots that a keyframe voids, and those that were seen to already, are passed over.
+    """
     found: dict[int, int] = {}
     for pod in pods:
         for refusal in pod.report.refused if pod.report is not None else ():

@@ -1,4 +1,7 @@
-"""The Kubernetes API as parsed JSON: a thin layer over ``kubernetes.aio`` that knows paths, verbs and errors, and nothing of Tandem."""
+"""The Kubernetes API as parsed JSON.
+
+A thin layer over ``kubernetes.aio`` that knows paths, verbs and errors, and nothing of Tandem.
+"""
 
 import json
 from collections.abc import Mapping

@@ -1,5 +1,7 @@
-"""Leader election by a Lease: keeps two operators from doing the same work twice. Safety does not rest on it: transitions of the cycle
-are compare-and-swap, and Jobs have names and uids; so a leader that lost its Lease without noticing does no harm.
+"""Leader election by a Lease.
+
+Keeps two operators from doing the same work twice. Safety does not rest on it: transitions of the cycle are
+compare-and-swap, and Jobs have names and uids; so a leader that lost its Lease without noticing does no harm.
 """
 
 import asyncio
@@ -39,7 +41,7 @@ class Lease:
 
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
-        while not await self._try():
+        while not await self._try():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(self._place.seconds / 8)
         log.info("leading", identity=self._place.identity)
 

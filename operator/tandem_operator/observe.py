@@ -1,5 +1,6 @@
-"""Cluster, store and pods → :class:`Observed`: reads only. The cluster is read before the store, so that a Job that ended has left in
-the store what it won.
+"""Cluster, store and pods → :class:`Observed`.
+
+Reads only. The cluster is read before the store, so that a Job that ended has left in the store what it won.
 """
 
 import asyncio

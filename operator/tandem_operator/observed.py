@@ -1,7 +1,7 @@
 """What the cluster, the store and the pods say at one instant: values only, made by ``observe``, judged by ``plan``.
 
-Nothing here is remembered from one reconcile to the next, except :class:`Memory`, which may be lost at any time and then only
-makes the operator less patient (back-off starts anew) or more careful (deadlines start anew).
+Nothing here is remembered from one reconcile to the next, except :class:`Memory`, which may be lost at any time and
+then only makes the operator less patient (back-off starts anew) or more careful (deadlines start anew).
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,10 @@ class JobPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BaseView:
-    """A base in the store, as far as the operator looks at it: the manifest, and whether its objects have the sizes it names."""
+    """A base in the store, as far as the operator looks at it.
+
+    The manifest, and whether its objects have the sizes it names.
+    """
 
     number: int
     digest: str = ""
@@ -41,7 +44,10 @@ class BaseView:
     fault: str | None = None
     """Why this base must not be served: its manifest cannot be read, or an object is missing or of another size."""
     checked: bool = False
-    """Whether the sizes of its objects were compared with the manifest; done for a base that is about to be rolled out."""
+    """Whether the sizes of its objects were compared with the manifest.
+
+    Done for a base that is about to be rolled out.
+    """
 
     @property
     def usable(self) -> bool:
@@ -133,7 +139,10 @@ class PodView:
 
     @property
     def live(self) -> bool:
-        """Whether it may be answering now: it says so, or Kubernetes sends it requests although it could not be asked."""
+        """Whether it may be answering now.
+
+        It says so, or Kubernetes sends it requests although it could not be asked.
+        """
         if self.report is None:
             return self.ready and not self.deleting
         return self.report.serving is not None

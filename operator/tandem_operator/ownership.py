@@ -1,8 +1,8 @@
 """Who may write into a model's part of the store; pure.
 
-A target.json names its owner: the cluster and the resource. A foreign owner, or no target.json while bases exist, stops every write;
-the condition says which annotation lifts that. A resource that was made anew under the same name in the same cluster takes over by
-itself.
+A target.json names its owner: the cluster and the resource. A foreign owner, or no target.json while bases exist, stops
+every write; the condition says which annotation lifts that. A resource that was made anew under the same name in the
+same cluster takes over by itself.
 """
 
 from dataclasses import dataclass, replace
@@ -44,9 +44,9 @@ def claim(model: OnlineModel, store: StoreView, cluster: str, now: datetime) -> 
     if adopt == f"{owner.cluster}/{owner.resource}":
         return Claim(take=_owned(store.target, me), why=f"taken over from {adopt} by annotation")
     sentence = (
-        f"{model.store_url}/target.json belongs to another cluster ({owner.cluster}). If that one does not use it any more, "
-        f"annotate this resource: {ANNOTATION_ADOPT}={owner.cluster}/{owner.resource}; otherwise choose another "
-        "spec.store.s3.prefix."
+        f"{model.store_url}/target.json belongs to another cluster ({owner.cluster}). If that one does not use "
+        f"it any more, annotate this resource: {ANNOTATION_ADOPT}={owner.cluster}/{owner.resource}; otherwise choose "
+        "another spec.store.s3.prefix."
     )
     return Claim(refused=(Reason.FOREIGN_OWNER, sentence))
 
@@ -63,8 +63,8 @@ def _without_target(model: OnlineModel, store: StoreView, me: Owner, adopt: str 
             why="bases without a target are taken over by annotation",
         )
     sentence = (
-        f"{model.store_url} holds {len(store.bases)} bases but no target.json. Restore target.json, or annotate this resource "
-        f"to serve the newest base: {ANNOTATION_ADOPT}={NOBODY}."
+        f"{model.store_url} holds {len(store.bases)} bases but no target.json. Restore target.json, or annotate this "
+        f"resource to serve the newest base: {ANNOTATION_ADOPT}={NOBODY}."
     )
     return Claim(refused=(Reason.TARGET_MISSING, sentence))
 

@@ -92,7 +92,7 @@ def _spec_trouble(picture: Picture) -> Trouble | None:
         message = f"spec.rollout.base: base {base} is not in the store. Choose one of: {kept}; or remove the field."
         return Trouble(Reason.NO_SUCH_BASE.value, message)
     if situation.target.stable is None and spec.bootstrap.source is not None:
-        message = "spec.bootstrap.from: the first base cannot be copied from another model yet. Remove it to train one from the streams."
+        message = "spec.bootstrap.from: the first base cannot be copied yet. Remove it to train one from the streams."
         return Trouble(Reason.NOT_SUPPORTED_YET.value, message)
     return None
 
@@ -117,7 +117,10 @@ def _pod_trouble(picture: Picture) -> Trouble | None:
 
 
 def _waits(picture: Picture, children: Sequence[JobView | PodView]) -> Trouble | None:
-    """Give what keeps a child from starting: at once where a person must have erred, else only after a while: nodes and images come."""
+    """Give what keeps a child from starting.
+
+    At once where a person must have erred, else only after a while: nodes and images come.
+    """
     for child in children:
         said = child.waiting
         patient = child.created is not None and picture.now - child.created < PATIENCE

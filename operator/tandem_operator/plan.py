@@ -1,7 +1,8 @@
 """(resource, observed, now) → what to do, what to say, when to look again. Pure: no client, no clock, no log.
 
-A transition of the cycle is always alone among the actions that matter: what follows from it is decided at the next look, from what
-then stands in the store. So a plan may be carried out late, twice, by two operators, or be cut short between any two calls.
+A transition of the cycle is always alone among the actions that matter: what follows from it is decided at the next
+look, from what then stands in the store. So a plan may be carried out late, twice, by two operators, or be cut short
+between any two calls.
 """
 
 from collections.abc import Callable, Mapping
@@ -160,7 +161,10 @@ def _finalizer(model: OnlineModel) -> tuple[Action, ...]:
 
 
 def _deletion(model: OnlineModel, seen: Observed, now: datetime) -> Plan:
-    """End the trainers, delete what the store holds, let the resource go. Children go with it by their owner references."""
+    """End the trainers, delete what the store holds.
+
+    Let the resource go. Children go with it by their owner references.
+    """
     picture = Picture(model, seen, now)
     if FINALIZER not in model.metadata.finalizers:
         return Plan((), status(picture), None)
@@ -191,7 +195,10 @@ def _retention(here: facts.Situation, seen: Observed, now: datetime) -> tuple[Ac
 def _requeue(
     model: OnlineModel, here: facts.Situation, pause: datetime | None, now: datetime, *, acting: bool
 ) -> timedelta:
-    """Look again at the next instant at which time alone may change the plan, and often enough that the status does not lie."""
+    """Look again at the next instant at which time alone may change the plan.
+
+    Often enough that the status does not lie.
+    """
     if acting or here.state is not CycleState.STREAMING:
         return SOON
     steady = max(SOON, min(SLOWEST, model.spec.swift.interval / 2))

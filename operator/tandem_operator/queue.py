@@ -1,5 +1,6 @@
-"""A keyed queue: a key is worked on by one worker at a time, is never twice in the queue, may be due later, and is tried again with
-exponential back-off and jitter after a failure.
+"""A keyed queue: a key is worked on by one worker at a time and is never twice in the queue.
+
+It may be due later, and is tried again with exponential back-off and jitter after a failure.
 
 :class:`Agenda` is the queue without waiting, with the time as an argument; :class:`KeyedQueue` waits for it.
 """

@@ -1,4 +1,7 @@
-"""One look at one model: read the resource, observe, plan, carry out, write the status. The only place where the clock is read."""
+"""One look at one model: read the resource.
+
+Observe, plan, carry out, write the status. The only place where the clock is read.
+"""
 
 import asyncio
 from collections.abc import Callable

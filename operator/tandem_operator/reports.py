@@ -1,4 +1,7 @@
-"""What serving pods report at ``/statusz.json``: asked directly, or through the API server where pods cannot be reached."""
+"""What serving pods report at ``/statusz.json``.
+
+Asked directly, or through the API server where pods cannot be reached.
+"""
 
 import asyncio
 import json

@@ -1,5 +1,6 @@
-"""How a candidate reaches the pods, as values and pure functions: who shall run it in a step, whether the step is done, what speaks
-against the candidate. The cycle decides what follows.
+"""How a candidate reaches the pods, as values and pure functions.
+
+Who shall run it in a step, whether the step is done, what speaks against the candidate. The cycle decides what follows.
 
 ::
 

@@ -1,14 +1,13 @@
 """When a run of Model A starts and when it is cut; both modes are one cycle and differ only here. Pure.
 
-============  ===============================================  ===============================================================
-mode          a run starts                                     it is cut
-============  ===============================================  ===============================================================
-bootstrap     at once                                          ``bootstrap.duration`` after its trainer began
-Promotion     as soon as the one before is durable             ``promotion.swapEvery`` after the later of: newest base durable,
-                                                               its trainer began
-Daily         at ``daily.at``, unless the day has its base     at once if it was due (its trainer catches up before it ends);
-                                                               one that a change of mode left running, at the next ``daily.at``
-============  ===============================================  ===============================================================
+bootstrap
+    starts at once; is cut ``bootstrap.duration`` after its trainer began.
+Promotion
+    starts as soon as the one before is durable; is cut ``promotion.swapEvery`` after the later of: the newest base
+    became durable, its trainer began.
+Daily
+    starts at ``daily.at``, unless the day has its base; is cut at once, since its trainer catches up before it ends.
+    One that a change of mode left running is cut at the next ``daily.at``.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""The model's part of the store as values: reads only, and reads each manifest once, since manifests do not change (retirement aside).
+"""The model's part of the store as values.
+
+Reads only, and reads each manifest once, since manifests do not change (retirement aside).
 
 An error in reading is never absence: it surfaces as :class:`StoreFault`, and nothing is concluded from it.
 """
@@ -42,7 +44,8 @@ def look(store: Store, model: str, cache: Cache) -> StoreView | StoreFault:
     try:
         return _look(store, model, cache)
     except Refused as error:
-        message = f"{error}. Restore target.json from a version of the bucket, or delete it and annotate this resource to adopt what is there."
+        remedy = "restore target.json from a version of the bucket, or delete it and annotate this resource to adopt it"
+        message = f"{error}; {remedy}."
         return StoreFault("TargetUnreadable", message, users=True)
     except WireError as error:
         return StoreFault(error.reason, str(error), users=error.fault == "User")

@@ -1,4 +1,7 @@
-"""What the schema accepts and this operator cannot do yet: named in the condition SpecSupported, never passed over in silence. Pure."""
+"""What the schema accepts and this operator cannot do yet.
+
+Named in the condition SpecSupported, never passed over in silence. Pure.
+"""
 
 from tandem_operator.api import AdmissionRule, Quantize, Spec
 

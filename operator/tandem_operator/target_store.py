@@ -1,4 +1,7 @@
-"""The only writer of a model's part of the store: the cycle's memory, retention, and the end of all when a model is deleted."""
+"""The only writer of a model's part of the store.
+
+The cycle's memory, retention, and the end of all when a model is deleted.
+"""
 
 from datetime import datetime
 

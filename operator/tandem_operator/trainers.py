@@ -1,4 +1,7 @@
-"""From the resource to what a trainer and a server are told: pure translations into the values of ``tandem_wire.config``."""
+"""From the resource to what a trainer and a server are told.
+
+Pure translations into the values of ``tandem_wire.config``.
+"""
 
 from collections.abc import Mapping
 
@@ -81,7 +84,10 @@ def contract_of(model: OnlineModel, recorded: Mapping[str, object] | None) -> Co
 
 
 def waiting_changes(model: OnlineModel, recorded: Mapping[str, object] | None) -> tuple[str, ...]:
-    """Name the parts of the spec that differ from what the base in service was made from: they wait for the next run."""
+    """Name the parts of the spec that differ from what the base in service was made from.
+
+    They wait for the next run.
+    """
     if recorded is None:
         return ()
     made, now = contract_of(model, recorded), contract(model)

@@ -1,4 +1,7 @@
-"""From the API server's JSON to the views of ``observed``: the parsing edge, and the only place that knows the shape of foreign objects."""
+"""From the API server's JSON to the views of ``observed``.
+
+The parsing edge, and the only place that knows the shape of foreign objects.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -118,10 +121,10 @@ def _started(pod: Json) -> datetime | None:
 
 
 def _restarted(pod: Json) -> datetime | None:
-    ends = []
+    ends: list[datetime | None] = []
     for container in _containers(pod):
-        for state in (container.get("lastState", {}), container.get("state", {})):
-            ends.append(_time(state.get("terminated", {}).get("finishedAt")))
+        states = (container.get("lastState", {}), container.get("state", {}))
+        ends.extend(_time(state.get("terminated", {}).get("finishedAt")) for state in states)
     return max(filter(None, ends), default=None)
 
 

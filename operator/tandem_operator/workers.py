@@ -1,4 +1,7 @@
-"""Workers: take a key, look at it, put it back; errors of the world become a pause, errors of the program a line with its trace."""
+"""Workers: take a key, look at it, put it back.
+
+Errors of the world become a pause, errors of the program a line with its trace.
+"""
 
 import asyncio
 import time

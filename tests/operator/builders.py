@@ -7,9 +7,18 @@ from typing import Any
 from tandem_operator import children, trainers
 from tandem_operator.api import OnlineModel, Role
 from tandem_operator.children import Images
-from tandem_operator.observed import BaseView, ChildView, JobPhase, JobView, LogView, Memory, Observed, PodView, StoreView
-
-from tandem_wire.report import CandidateReport, PodReport, Refusal, ServingReport
+from tandem_operator.observed import (
+    BaseView,
+    ChildView,
+    JobPhase,
+    JobView,
+    LogView,
+    Memory,
+    Observed,
+    PodView,
+    StoreView,
+)
+from tandem_wire.report import CandidateReport, CandidateState, PodReport, Refusal, ServingReport
 from tandem_wire.target import Owner, Run, Target
 
 NOW = datetime(2026, 11, 11, 12, 0, tzinfo=UTC)
@@ -32,7 +41,9 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def online_model(
-    spec: Mapping[str, Any] | None = None, meta: Mapping[str, Any] | None = None, status: Mapping[str, Any] | None = None
+    spec: Mapping[str, Any] | None = None,
+    meta: Mapping[str, Any] | None = None,
+    status: Mapping[str, Any] | None = None,
 ) -> OnlineModel:
     """Parse the smallest useful model in Promotion mode, with changes."""
     smallest: dict[str, Any] = {
@@ -65,7 +76,12 @@ def target(**changes: Any) -> Target:
 
 def base(number: int, **changes: Any) -> BaseView:
     """Give a base that may be served."""
-    known: dict[str, Any] = {"digest": f"{number:064d}", "created": OLD + number * HOUR, "watermark": OLD, "checked": True}
+    known: dict[str, Any] = {
+        "digest": f"{number:064d}",
+        "created": OLD + number * HOUR,
+        "watermark": OLD,
+        "checked": True,
+    }
     return BaseView(number, **{**known, **changes})
 
 
@@ -107,8 +123,6 @@ def refusal(record: str, at: datetime = NOW) -> Refusal:
 
 def cannot_load(number: int, reason: str = "weights of another shape") -> CandidateReport:
     """Give what a pod says of a candidate that it cannot load."""
-    from tandem_wire.report import CandidateState  # noqa: PLC0415 - one word of the table
-
     return CandidateReport(number, CandidateState.FAILED, reason)
 
 

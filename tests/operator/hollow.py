@@ -1,8 +1,8 @@
 """Pods without a node: a stand-in for kubelet, trainers and servers on a real API server and a real store.
 
-No image is pulled and nothing is scheduled (the pods ask for a node that is not there): the stand-in writes what a kubelet would
-write into the pods' status, and does in threads what trainers and servers would do in the store, as little of it as the operator
-looks at.
+No image is pulled and nothing is scheduled (the pods ask for a node that is not there): the stand-in writes what a
+kubelet would write into the pods' status, and does in threads what trainers and servers would do in the store, as
+little of it as the operator looks at.
 """
 
 import contextlib
@@ -15,7 +15,6 @@ from typing import Any
 
 from kubernetes import client
 from tandem_operator.api import LABEL_MODEL, LABEL_ROLE
-
 from tandem_wire.bases import BaseDraft, put_base, read_base
 from tandem_wire.config import Role, TrainerConfig
 from tandem_wire.errors import Conflict, WireError

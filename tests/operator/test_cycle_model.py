@@ -1,13 +1,16 @@
-"""Every interleaving of the cycle, with the operator's real plan: Model A, Model B, pods and operators die, linger and act late.
+"""Every interleaving of the cycle, with the operator's real plan.
 
-Actors: A (works on the run named in the target, makes its base only after it read ``cut``, may write it long after, dies), updaters B
-(die), two pods (follow the target at their own pace, restart), operators that take a snapshot, sleep for any time, then carry out the
-first action of their plan for it: one of them may be a stale leader, each may be killed between any two calls. Gates pass or refuse
-at every look; the mode is Promotion or Daily at every look, and a Daily run is due or not. The model begins with an empty store.
+Model A, Model B, pods and operators die, linger and act late.
 
-What must hold in every state: target names durable bases only, none that was refused; no number is made twice; a base becomes stable
-only when every live pod answers from it; and from every state the end can be reached, where the best base is stable and all pods
-answer from it.
+Actors: A (works on the run named in the target, makes its base only after it read ``cut``, may write it long after,
+dies), updaters B (die), two pods (follow the target at their own pace, restart), operators that take a snapshot, sleep
+for any time, then carry out the first action of their plan for it: one of them may be a stale leader, each may be
+killed between any two calls. Gates pass or refuse at every look; the mode is Promotion or Daily at every look, and a
+Daily run is due or not. The model begins with an empty store.
+
+What must hold in every state: target names durable bases only, none that was refused; no number is made twice; a base
+becomes stable only when every live pod answers from it; and from every state the end can be reached, where the best
+base is stable and all pods answer from it.
 """
 
 from collections import deque
@@ -25,9 +28,9 @@ from tandem_operator.children import Child
 from tandem_operator.jobs import Wanted
 from tandem_operator.observed import Memory, Observed, StoreView
 from tandem_operator.plan import advance
-
 from tandem_wire.records import Window
 from tandem_wire.target import Run, Target
+
 from tests.operator import builders
 from tests.operator.builders import NOW, OLD
 
@@ -35,7 +38,8 @@ PODS = ("p0", "p1")
 DOWN = -1
 NAN = float("nan")
 
-# A run is (parent, makes, cut, Daily); a target (stable, candidate, pods listed, refused, run); a snapshot is what `decided` takes.
+# A run is (parent, makes, cut, Daily); a target (stable, candidate, pods listed, refused, run); a snapshot is what
+# `decided` takes.
 RunKey = tuple[int | None, int, bool, bool]
 TargetKey = tuple[int | None, int | None, int, frozenset[int], RunKey | None]
 Action = tuple[str, Any]
@@ -55,7 +59,12 @@ class World:
 @cache
 def model(handoff: str, mode: str) -> OnlineModel:
     rollout = {"steps": [{"pods": 1, "hold": "0s"}], "maxRefusals": 1}
-    spec = {"mode": mode, "promotion": {"handoff": handoff, "swapEvery": "3h"}, "rollout": rollout, "serving": {"replicas": 2}}
+    spec = {
+        "mode": mode,
+        "promotion": {"handoff": handoff, "swapEvery": "3h"},
+        "rollout": rollout,
+        "serving": {"replicas": 2},
+    }
     return builders.online_model(spec)
 
 
@@ -87,8 +96,9 @@ def decided(world: World, snapshot: tuple[Any, ...]) -> Action | None:
     candidate, run = target[1], target[4]
     next_number = 1 + max([number for number, _ in bases] + list(target[3]) + ([run[1]] if run else []), default=-1)
     idle = run is None or any(number == run[1] for number, _ in bases)
-    # Daily with a base of now: no run is due, neither by the day nor because the numbers of this exploration are used up.
-    asleep = bool(bases) and idle and (mode == "Daily" and not due or next_number > world.bases)
+    # Daily with a base of now: no run is due, neither by the day nor because the numbers of this exploration are used
+    # up.
+    asleep = bool(bases) and idle and ((mode == "Daily" and not due) or next_number > world.bases)
     here = model(world.handoff, "Daily" if asleep else mode)
     created = NOW if asleep else OLD
     bad = Window("ctr", OLD, OLD, 10, 5, None, NAN, NAN)
@@ -96,10 +106,10 @@ def decided(world: World, snapshot: tuple[Any, ...]) -> Action | None:
         builders.base(number, created=created, windows=(bad,) if gate == "refuse" and number == candidate else ())
         for number, _ in bases
     ]
-    jobs = [builders.job(child_of(here, "b", number, None)) for number in b_jobs]
+    jobs = [builders.job(child_of(here, number)) for number in b_jobs]
     if a_job is not None:
         began = NOW - timedelta(hours=4) if due else NOW
-        jobs.append(builders.job(child_of(here, "a", a_job[1], _run(a_job)), started=began))
+        jobs.append(builders.job(child_of(here, a_job[1], _run(a_job)), started=began))
     store = StoreView(
         target=None if target == EMPTY else real(target),
         etag=None if target == EMPTY else "etag",
@@ -121,19 +131,19 @@ def decided(world: World, snapshot: tuple[Any, ...]) -> Action | None:
 def rendered(here: OnlineModel, _store: StoreView, target: Target, want: Wanted) -> dict[str, Child]:
     """Render the wanted trainers, each once for all states."""
     run = target.run if want.run is not None else None
-    found = [child_of(here, "b", number, None) for number in want.lineages]
-    found += [child_of(here, "a", run.makes, Run(run.parent, run.makes, run.due))] if run is not None else []
+    found = [child_of(here, number) for number in want.lineages]
+    found += [child_of(here, run.makes, Run(run.parent, run.makes, run.due))] if run is not None else []
     return {child.name: child for child in found}
 
 
 @cache
-def _rendered(handoff: str, role: str, number: int, run: Run | None) -> Child:
+def _rendered(handoff: str, number: int, run: Run | None) -> Child:
     here = model(handoff, "Promotion")
     return builders.b_child(here, number, builders.base(number)) if run is None else builders.a_child(here, run)
 
 
-def child_of(here: OnlineModel, role: str, number: int, run: Run | None) -> Child:
-    return _rendered(here.spec.promotion.handoff.value, role, number, run)
+def child_of(here: OnlineModel, number: int, run: Run | None = None) -> Child:
+    return _rendered(here.spec.promotion.handoff.value, number, run)
 
 
 def _run(key: tuple[int | None, int, bool]) -> Run:
@@ -155,11 +165,11 @@ def _action(action: object) -> Action | None:
 
 EMPTY: TargetKey = (None, None, -1, frozenset(), None)
 """No target.json."""
-START = (frozenset(), EMPTY, 0, (DOWN,) * len(PODS), frozenset(), None, False)
+START: tuple[Any, ...] = (frozenset(), EMPTY, 0, (DOWN,) * len(PODS), frozenset(), None, False)
 State = tuple[Any, ...]
 
 
-def successors(world: World, s: State) -> Iterator[State]:
+def successors(world: World, s: State) -> Iterator[State]:  # noqa: C901 - one branch per actor
     """Give every state that one step of one actor leads to."""
     bases, target, version, pods, b_jobs, a_job, a_saw, ops, fault = s
     stable, candidate, moved, _, run = target
@@ -192,7 +202,7 @@ def looks(world: World, s: State) -> set[Action]:
     bases, target, _, pods, b_jobs, a_job, _, _, _ = s
     run = target[4]
     idle = run is None or any(number == run[1] for number, _ in bases)
-    clocks = (("Promotion", True),)
+    clocks: tuple[tuple[str, bool], ...] = (("Promotion", True),)
     if idle:
         clocks = (("Promotion", True), ("Daily", True), ("Daily", False))
     elif not run[2] and a_job is not None:
@@ -239,7 +249,7 @@ def wrong_in(s: State) -> str | None:
         return "the target names a base that is not durable"
     if stable in refused or candidate in refused:
         return "a refused base is in use"
-    return fault
+    return None if fault is None else str(fault)
 
 
 def at_goal(world: World, s: State) -> bool:
