@@ -93,7 +93,8 @@ class Parser:
             return self._columns([]), ()
         try:
             columns = self._parse[self._label_dtype](tf.constant(list(records), tf.string))
-        except tf.errors.InvalidArgumentError:
+        except (tf.errors.InvalidArgumentError, UnicodeDecodeError):
+            # The second is the first with a bad record's bytes in its message, which TensorFlow fails to decode.
             return self._one_by_one(records, latest)
         samples = self._samples({name: column.numpy() for name, column in columns.items()})
         return (samples, ()) if _all_good(samples, latest) else self._one_by_one(records, latest)
