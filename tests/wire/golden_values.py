@@ -1,4 +1,6 @@
-"""One value of every format, as the files in golden/ hold them. A file, once there, is never changed: it is what old stores hold.
+"""One value of every format, as the files in golden/ hold them.
+
+A file, once there, is never changed: it is what old stores hold.
 
 ``python -m tests.wire.golden_values`` writes the files that are missing.
 """
@@ -37,7 +39,7 @@ from tandem_wire.report import (
     Termination,
 )
 from tandem_wire.target import Owner, Promoted, Run, Target
-from tandem_wire.tensors import pack
+from tandem_wire.tensors import Tensors, pack
 
 from tests.wire.builders import SPEC, T0
 
@@ -178,7 +180,7 @@ VALUES = {
     ),
     "termination": Termination(Fault.USER, "NoSuchBucket", "bucket 'modles' does not exist: create it"),
 }
-TENSORS = {
+TENSORS: Tensors = {
     "rows/brand/keys": np.array([-5, 0, 9], np.int64),
     "rows/brand/values": np.array([[0.5], [-1.25], [3.0]], np.float32),
     "weights/mlp/0/bias": np.array(0.125, np.float32),

@@ -81,7 +81,8 @@ def test_what_is_no_configuration_is_refused(text: str) -> None:
 
 
 def test_what_has_a_default_may_be_absent() -> None:
-    text = """{"role": "B", "model": "shop/search", "number": 3, "store": {"url": "file:///data"}, "entrypoint": "m:build",
+    text = """{"role": "B", "model": "shop/search", "number": 3,
+               "store": {"url": "file:///data"}, "entrypoint": "m:build",
                "streams": [{"name": "click", "task": "ctr", "segments": {"url": "file:///samples"}}]}"""
     config = TrainerConfig.from_json(text)
     assert config.training == TrainingConfig()

@@ -9,7 +9,6 @@ import dataclasses
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -25,6 +24,7 @@ from tandem_wire.store import Store
 from tandem_wire.store.local import LocalStore
 
 from tests.wire.builders import NAME, T0, position
+from tests.wire.places import fast_folder
 from tests.wire.scheduler import Crash, Fate, Faults, Gate, Schedule
 
 LOG = LogId.updates(0)
@@ -189,16 +189,11 @@ def numbers(seed: int, count: int = 160) -> list[int]:
     return [draw.randrange(10**6) for _ in range(count)]
 
 
-def fast() -> "TemporaryDirectory[str]":
-    """A directory in memory where there is one: the log needs many synced files."""
-    return TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)  # noqa: S108 - a fresh name of its own
-
-
 @settings(max_examples=80, deadline=None)
 @given(seed=SEEDS, trainers=st.integers(2, 4))
 def test_writers_never_fork_lose_or_repeat(seed: int, trainers: int) -> None:
-    with fast() as folder:
-        store = LocalStore(Path(folder))
+    with fast_folder() as folder:
+        store = LocalStore(folder)
         run(store, numbers(seed), UNRELIABLE, trainers)
         log = written(reading(store), slots(store))
         check_epochs(log)
@@ -208,8 +203,8 @@ def test_writers_never_fork_lose_or_repeat(seed: int, trainers: int) -> None:
 @settings(max_examples=80, deadline=None)
 @given(seed=SEEDS, trainers=st.integers(2, 4))
 def test_a_corrupt_slot_costs_no_sample_and_no_lineage(seed: int, trainers: int) -> None:
-    with fast() as folder:
-        store = Recorder(Path(folder))
+    with fast_folder() as folder:
+        store = Recorder(folder)
         run(store, numbers(seed), CORRUPTING, trainers)
         check_chain(written(store.first.__getitem__, slots(store)))
         Schedule(store, (), Faults(())).run([Trainer(restore_training(store, 0).base.digest, merges=False)])
@@ -245,8 +240,8 @@ def test_without_the_conditional_put_it_fails() -> None:
     """The checks can fail: seeds of plain puts, most of which break the log."""
     broken = 0
     for seed in range(20):
-        with fast() as folder:
-            store = Recorder(Path(folder))
+        with fast_folder() as folder:
+            store = Recorder(folder)
             base = begin(store)
             schedule = Schedule(store, numbers(seed), Faults(()))
             trainers = [Trainer(base, merges=False) for _ in range(3)]
