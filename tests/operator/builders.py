@@ -1,9 +1,10 @@
 """Values for the operator's tests: a small model, its children as they were last applied, pods that answer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tandem_operator import children, trainers
 from tandem_operator.api import OnlineModel, Role
 from tandem_operator.children import Images
@@ -29,6 +30,11 @@ IMAGES = Images(training="registry/training:1", serving="registry/serving:1")
 CLUSTER = "cluster-uid"
 UID = "model-uid"
 OWNER = Owner(CLUSTER, UID)
+
+
+def table(columns: str, rows: Sequence[tuple[Any, ...]]) -> pytest.MarkDecorator:
+    """Parametrize a test by a table; the first entry of each row says in words what it shows."""
+    return pytest.mark.parametrize(columns.split(), [row[1:] for row in rows], ids=[row[0] for row in rows])
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
