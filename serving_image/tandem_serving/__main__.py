@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 from tandem_wire.config import ServerConfig
@@ -84,5 +85,13 @@ def _end(termination: Termination) -> int:
     return termination.exit_code
 
 
+def run() -> NoReturn:
+    """End the process with the code of ``main``, without waiting for a base that is still being loaded."""
+    code = main()
+    sys.stdout.flush()
+    # The interpreter's own ending is skipped: a daemon thread that is inside of TensorFlow or a socket would crash it.
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

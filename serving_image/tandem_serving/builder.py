@@ -14,14 +14,15 @@ from tandem_wire.bases import read_base
 from tandem_wire.errors import Refused
 from tandem_wire.lineage import Follower, Refusal, ServingState, Step, apply, load_base
 from tandem_wire.objects import get_named
-from tandem_wire.records import Kind, Part
+from tandem_wire.records import Kind, Part, Record
 from tandem_wire.store import Store
 
 from tandem_serving.dense import Dense
-from tandem_serving.errors import BadExport, BadUpdate
+from tandem_serving.errors import BadExport, BadUpdate, NoRoom
 from tandem_serving.snapshot import Model, Snapshot, sample_inputs, snapshot_of
 
 PROBE_ROWS = 8
+_MIB = 1 << 20
 _log = structlog.get_logger(__name__)
 
 
@@ -107,8 +108,15 @@ class Line:
         self.state, self.snapshot = state, snapshot
 
 
-def load(store: Store, base: int, model: str, sizes: Sequence[int]) -> tuple[Line, Advance]:
+def load(store: Store, base: int, model: str, sizes: Sequence[int], room: int | None = None) -> tuple[Line, Advance]:
     """Load a base and all that its log holds now, and run every batch size once on the result.
+
+    Args:
+      store: the model's store.
+      base: its number.
+      model: ``namespace/name``; another model's base is refused.
+      sizes: batch sizes; empty: a default set.
+      room: bytes that may be taken; None: as many as it needs.
 
     Returns:
       The line, warm, and what following the log brought.
@@ -116,10 +124,13 @@ def load(store: Store, base: int, model: str, sizes: Sequence[int]) -> tuple[Lin
     Raises:
       WireError: the store did not answer, or the base is not what its manifest says (``Refused``).
       BadExport: the export does not run, or does not give finite answers.
+      NoRoom: it needs more memory than there is.
     """
     started = time.monotonic()
+    record = read_base(store, base, model)
+    _check_room(record, room)
     state = load_base(store, base, model)
-    graph = get_named(store, read_base(store, base, model), Part.SERVING, state.model.dense.graph)
+    graph = get_named(store, record, Part.SERVING, state.model.dense.graph)
     shared = Model(state.model, Dense(state.model, graph, sizes))
     first = snapshot_of(state, shared)
     probe(first)
@@ -131,6 +142,17 @@ def load(store: Store, base: int, model: str, sizes: Sequence[int]) -> tuple[Lin
         "a base is loaded and warm", version=str(line.snapshot.version), seconds=round(time.monotonic() - started, 3)
     )
     return line, advance
+
+
+def _check_room(record: Record, room: int | None) -> None:
+    """Refuse a base whose serving objects, once as bytes and once as arrays, don't fit."""
+    sizes = [ref.size for ref in record.objects if ref.part is Part.SERVING]
+    needs = sum(sizes) + max(sizes, default=0)
+    if room is not None and needs > room:
+        raise NoRoom(
+            f"{record.called} needs {needs / _MIB:.0f} MiB beside what is served, and {room / _MIB:.0f} MiB are left; "
+            "raise the memory limit in spec.serving.resources"
+        )
 
 
 def probe(snapshot: Snapshot, rows: int = PROBE_ROWS) -> None:

@@ -6,6 +6,7 @@ one go on. What others may read is in ``view``, an immutable value that is repla
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -20,8 +21,9 @@ from tandem_wire.target import Target, read_target, read_target_if_changed
 from tandem_wire.version import Version
 
 from tandem_serving.builder import Advance, Line, Rejection, load
-from tandem_serving.errors import BuildError
+from tandem_serving.errors import BuildError, NoRoom
 from tandem_serving.follow import Failure, Held, Next, candidate, decide
+from tandem_serving.memory import room
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Publisher
 
@@ -179,11 +181,14 @@ class Control:
         outcome: Future[tuple[Line, Advance]] = Future()
         outcome.add_done_callback(lambda _: self.wake())
         self._loading = (base, outcome)
+        settings = self._settings
+        # The first base is tried whatever the limit says: without it there is nothing to protect.
+        free = room() if self._lines else None
 
         def work() -> None:
             try:
                 with self._metrics.build.labels("base").time():
-                    outcome.set_result(load(self._store, base, self._settings.model, self._settings.sizes))
+                    outcome.set_result(load(self._store, base, settings.model, settings.sizes, free))
             except Exception as error:  # noqa: BLE001 - it is the loop's to judge, in _take_loaded
                 outcome.set_exception(error)
 
@@ -212,7 +217,7 @@ class Control:
         target = self._target and self._target[0]
         final = not isinstance(error, WireError) or isinstance(error, Refused)
         reason = str(error) if isinstance(error, WireError | BuildError) else f"{type(error).__name__}: {error}"
-        if final:
+        if final and not isinstance(error, NoRoom):
             self._refuse((Rejection(f"checkpoints/{base}", reason),))
         for_good = final and target is not None and base == target.candidate
         again = None if for_good else self._now() + min(_AGAIN * 2 ** min(tries, 16), _AGAIN_MOST)
@@ -226,8 +231,10 @@ class Control:
         )
 
     def _advance(self, line: Line) -> None:
-        with self._metrics.build.labels("update").time():
-            advance = line.advance()
+        started = time.perf_counter()
+        advance = line.advance()
+        if advance.applied:
+            self._metrics.build.labels("update").observe(time.perf_counter() - started)
         self._seen_at = self._now()
         self._refuse(advance.refused)
         current = self._publisher.current
@@ -254,7 +261,7 @@ class Control:
             self._misses = self._denied = 0
             self._seen_at = self._now()
         else:
-            self._misses += 1
+            self._misses += not isinstance(trouble, Refused)
             self._denied = self._denied + 1 if trouble.fault == "User" else 0
             self._metrics.store_errors.inc()
             _log.warning("the store could not be read; the service goes on", reason=str(trouble), misses=self._misses)

@@ -5,6 +5,7 @@ ServingError
   BuildError         a base or an update that must not be served; the pod goes on with what it serves
     BadExport          the export of a base is incomplete, foreign or does not run
     BadUpdate          a record is whole but its content does not fit the model
+    NoRoom             a base does not fit into what the container's limit leaves
   RequestError       what a client is told, each with its gRPC code and HTTP status
     BadRequest         the request is wrong; the message names the input and the remedy
     NotServed          this model, version or signature is not served here
@@ -49,6 +50,10 @@ class BadExport(BuildError):
 
 class BadUpdate(BuildError):
     """A verified record whose content does not fit the model it claims to update."""
+
+
+class NoRoom(BuildError):
+    """A base does not fit into what the container's memory limit leaves beside what is served."""
 
 
 class RequestError(ServingError):

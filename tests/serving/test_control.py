@@ -247,3 +247,17 @@ def test_an_error_that_nobody_foresaw_fails_the_candidate_only(pod, writer, monk
     pod.turn()
     assert pod.version == Version(3, 0)
     assert "ZeroDivisionError" in pod.control.view.candidate.reason
+
+
+def test_a_candidate_that_does_not_fit_beside_is_refused_before_it_is_read(pod, writer, monkeypatch):
+    writer.base(3)
+    writer.target(stable=3)
+    monkeypatch.setattr("tandem_serving.control.room", lambda: 100)
+    assert pod.turn().version == Version(3, 0)
+    writer.base(4)
+    writer.target(stable=3, candidate=4, pods=(POD,))
+    pod.turn()
+    assert pod.version == Version(3, 0)
+    assert pod.control.view.candidate.state is CandidateState.FAILED
+    assert "raise the memory limit in spec.serving.resources" in pod.control.view.candidate.reason
+    assert pod.control.view.refused == ()
