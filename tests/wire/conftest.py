@@ -29,9 +29,14 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
                 os.environ[name] = value
 
 
+@pytest.fixture(scope="session")
+def s3_bucket(s3_server: Server) -> Store:
+    return open_store(StoreConfig("s3://models/tests", s3_server.endpoint))
+
+
 @pytest.fixture
-def s3(s3_server: Server) -> Store:
-    return open_store(StoreConfig(f"s3://models/{uuid.uuid4().hex}", s3_server.endpoint))
+def s3(s3_bucket: Store) -> Store:
+    return s3_bucket.scoped(uuid.uuid4().hex)
 
 
 @pytest.fixture
