@@ -6,7 +6,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 # Inside networks whose proxy has its own CA, uv must trust the system's certificates as pip does.
-export UV_NATIVE_TLS := 1
+export UV_SYSTEM_CERTS := 1
 MEMBERS := training_image/wire training_image operator serving_image
 OPS := training_image/ops
 CPP = $(shell git ls-files '*.cc' '*.h')
@@ -32,7 +32,7 @@ $(STAMP)-members: $(STAMP)-deps $(addsuffix /pyproject.toml,$(MEMBERS))
 	$(UV) pip install --quiet --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
 	@touch $@
 
-$(STAMP)-ops: $(STAMP)-deps $(OPS)/pyproject.toml $(OPS)/CMakeLists.txt $(shell find $(OPS)/src -type f 2>/dev/null)
+$(STAMP)-ops: $(STAMP)-deps $(OPS)/pyproject.toml $(OPS)/CMakeLists.txt $(shell find $(OPS)/src $(OPS)/tandem_ops -name '*.py' -o -name '*.cc' -o -name '*.h')
 	$(call SAY,set-up: the ops library)
 	$(UV) pip install --quiet --no-deps --no-build-isolation --reinstall $(OPS)
 	@touch $@
