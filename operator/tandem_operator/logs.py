@@ -34,5 +34,7 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(number)
+    # kopf runs in a thread of its own and says that it therefore leaves signals alone, which is what is wanted.
+    logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))

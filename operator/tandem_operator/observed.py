@@ -127,6 +127,8 @@ class PodView:
     created: datetime | None = None
     restarted: datetime | None = None
     """When its container last ended."""
+    termination: Termination | None = None
+    """How its container last ended, if it ended in failure and is not back yet."""
     waiting: str | None = None
     report: PodReport | None = None
 

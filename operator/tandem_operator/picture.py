@@ -113,7 +113,9 @@ def _trainer_trouble(picture: Picture) -> Trouble | None:
 
 
 def _pod_trouble(picture: Picture) -> Trouble | None:
-    return _waits(picture, picture.seen.pods)
+    ended = [pod.termination for pod in picture.seen.pods if pod.termination is not None]
+    users = next((one for one in ended if one.kind is Fault.USER), None)
+    return Trouble(users.reason, users.message) if users is not None else _waits(picture, picture.seen.pods)
 
 
 def _waits(picture: Picture, children: Sequence[JobView | PodView]) -> Trouble | None:

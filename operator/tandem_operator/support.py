@@ -8,25 +8,37 @@ from tandem_operator.api import AdmissionRule, Quantize, Spec
 
 def unsupported(spec: Spec) -> tuple[str, ...]:
     """Give one sentence for each field that has no effect yet."""
-    training, gates = spec.training, spec.rollout.gates
+    training, gates, compression = spec.training, spec.rollout.gates, spec.export.compression
     said = (
+        (spec.bootstrap.source is not None, "spec.bootstrap.from: the first base is always trained so far; remove it"),
         (
-            spec.bootstrap.source is not None,
-            "spec.bootstrap.from: the first base is not copied from another model; remove it to train one",
+            training.workers > 1 or training.parameter_servers > 0,
+            "spec.training.workers and parameterServers: each training Job is one pod so far; set them to 1 and 0",
         ),
-        (training.workers > 1, "spec.training.workers: one worker trains"),
-        (training.parameter_servers > 0, "spec.training.parameterServers: the worker trains by itself"),
-        (training.admission.rule is not AdmissionRule.EVERY, "spec.training.admission: every id gets a row"),
-        (training.eviction.ttl is not None, "spec.training.eviction.ttl: rows stay"),
-        (spec.export.compression.quantize is not Quantize.NONE, "spec.export.compression.quantize: rows stay float32"),
         (
-            not spec.export.compression.drop_zero_rows,
-            "spec.export.compression.dropZeroRows: zero rows are left out always",
+            training.admission.rule is not AdmissionRule.EVERY,
+            "spec.training.admission.rule: every id gets a row at once so far; set it to Every",
         ),
-        (gates.latency_p99 is not None, "spec.rollout.gates.latencyP99: the gate is not asked"),
-        (spec.monitoring.alerts.enabled, "spec.monitoring.alerts: no rules are written"),
+        (training.eviction.ttl is not None, "spec.training.eviction.ttl: rows do not leave by age so far; remove it"),
+        (
+            spec.serving.gpu is not None,
+            "spec.serving.gpu: pods get the GPUs, but compute on the CPU so far; remove it",
+        ),
+        (
+            compression.quantize is not Quantize.NONE,
+            "spec.export.compression.quantize: rows stay float32 so far; set it to None",
+        ),
+        (
+            not compression.drop_zero_rows,
+            "spec.export.compression.dropZeroRows: zero rows are always left out so far; set it to true",
+        ),
+        (gates.latency_p99 is not None, "spec.rollout.gates.latencyP99: it is not asked so far; remove it"),
+        (
+            spec.monitoring.alerts.enabled,
+            "spec.monitoring.alerts: no alerting rules are written so far; set enabled to false",
+        ),
     )
-    return tuple(f"{sentence} (not supported yet)" for holds, sentence in said if holds)
+    return tuple(sentence for holds, sentence in said if holds)
 
 
 def blocks_bootstrap(spec: Spec) -> bool:

@@ -59,6 +59,7 @@ def pod(found: Json, report: PodReport | None) -> PodView:
         running=status.get("phase") == "Running",
         created=_time(meta.get("creationTimestamp")),
         restarted=_restarted(found),
+        termination=None if ready else _termination(found),
         waiting=_waiting(found),
         report=report,
     )
@@ -131,7 +132,7 @@ def _restarted(pod: Json) -> datetime | None:
 def _termination(pod: Json) -> Termination | None:
     """Read what a container said when it ended; one that could not say anything is described by how it ended."""
     for container in _containers(pod):
-        ended = container.get("state", {}).get("terminated")
+        ended = container.get("state", {}).get("terminated") or container.get("lastState", {}).get("terminated")
         if not ended or ended.get("exitCode", 0) == 0:
             continue
         try:

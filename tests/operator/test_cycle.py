@@ -63,7 +63,7 @@ MOVES = {
     (State.REFUSED, Event.RUN_DUE): "run",
     (State.PROMOTED, Event.RUN_DUE): "run",
 }
-"""What changes; every other pair leaves the target as it is. A newer base is chosen only once all pods are on stable."""
+"""What changes; every other pair leaves the target as it is. A newer base is chosen once all pods are on stable."""
 
 
 def pair(state: State, event: Event):

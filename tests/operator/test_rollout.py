@@ -111,7 +111,7 @@ RESTARTED = NOW - timedelta(minutes=2)
         ("paused: never overdue", at(1, "p0", since=LATE), Rollout(paused=True), pods(0), OLD, False, None),
     ],
 )
-def test_how_a_step_stands(here, spec, seen, watching, done, against):
+def test_how_a_step_stands(*, here, spec, seen, watching, done, against):
     progress = look(here, spec, seen, watching, NOW)
     assert (progress.done, progress.against) == (done, against)
 

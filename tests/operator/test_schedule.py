@@ -41,7 +41,7 @@ def made(at: datetime, due: datetime | None = None):
         ("inside a window, whatever the mode", IN_WINDOW, made(NOW), Run(0, 1), NOW, True, None, NOW + 30 * MINUTE),
     ],
 )
-def test_what_is_due(spec, bases, run, began, start, due, cut):
+def test_what_is_due(*, spec, bases, run, began, start, due, cut):
     work = clockwork(spec, bases, run, began, NOW)
     assert (work.start, work.due, work.cut) == (start, due, cut)
 
