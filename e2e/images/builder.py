@@ -18,6 +18,15 @@ from e2e.images.catalog import TAG, Image
 BUILD_LIMIT_S = 3600
 PUSH_LIMIT_S = 1800
 CERTIFICATES = Path("/etc/ssl/certs")
+# Without the last option buildah may leave a mount on its folder when it ends.
+OPTIONS = (
+    "--runroot",
+    "/run/tandem-buildah",
+    "--storage-driver",
+    "overlay",
+    "--storage-opt",
+    "overlay.skip_mount_home=true",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +90,7 @@ class Builder:
         return bool(json.loads(self._buildah("images", "--json", "--filter", f"reference={name}") or "[]"))
 
     def _buildah(self, *words: str, timeout: float = 120) -> str:
-        return shell.run(
-            ["buildah", "--root", self.storage, "--runroot", RUN, *words], timeout=timeout, env=ENVIRONMENT
-        )
-
-
-RUN = Path("/run/tandem-buildah")
-ENVIRONMENT = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": os.environ.get("STORAGE_DRIVER", "overlay")}
+        return shell.run(["buildah", "--root", self.storage, *OPTIONS, *words], timeout=timeout)
 
 
 def builder(identity: Identity, environ: Mapping[str, str] = os.environ) -> Builder:
@@ -102,7 +105,7 @@ def command(image: Image, base_name: str, note: Path) -> list[str]:
     behind a proxy with its own CA. They are an overlay, since a package may want to write there; what it writes is
     dropped, the image keeps the base's.
     """
-    words = ["bud", "--quiet", "--layers", "--isolation", "chroot", "--network", "host"]
+    words = ["bud", "--quiet", "--layers", "--force-rm", "--isolation", "chroot", "--network", "host"]
     words += ["--volume", f"{CERTIFICATES}:{CERTIFICATES}:O", "--build-arg", f"BASE={base_name}"]
     if image.prepare is not None:
         words += ["--build-context", f"{image.extra}={image.prepare()}"]
