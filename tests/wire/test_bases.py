@@ -44,6 +44,16 @@ def test_a_lost_reply_is_found_out(local: LocalStore) -> None:
     assert put_base(local, dataclasses.replace(mine, step=6)) == first
 
 
+def test_a_conflict_without_a_winner_is_to_be_tried_again(local: LocalStore) -> None:
+    class Simultaneous(Faulty):
+        def put(self, key: str, data: bytes, *, create: bool = False, match: str | None = None) -> str:
+            del data, create, match
+            raise Conflict(key)
+
+    with pytest.raises(StoreUnavailable, match="nothing is there"):
+        put_base(Simultaneous(local), draft())
+
+
 def test_an_unreadable_winner_is_refused(local: LocalStore) -> None:
     put_base(local, draft())
     damage(local, base_key(3))

@@ -1,7 +1,7 @@
 """Every interleaving of the log's rules, exhaustively, on a model of them; test_fence.py drives the real writers.
 
-State: the log as a tuple of entries, and each writer's epoch, phase, next slot and position. A step is one writer's next action, its
-crash, or a put that happens though its reply is lost.
+State: the log as a tuple of entries, and each writer's epoch, phase, next slot and position. A step is one writer's
+next action, its crash, or a put that happens though its reply is lost.
 """
 
 from collections import deque

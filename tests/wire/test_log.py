@@ -79,6 +79,22 @@ def test_who_stands_in_a_lost_slot(case: str, epoch: int, uid: str, error: type[
         assert mine.epoch == 3, "it claimed anew"
 
 
+def test_a_claim_that_is_interrupted_is_finished_before_anything_is_written(local: LocalStore) -> None:
+    writer(local).claim()
+    away = Faulty(local)
+    mine = writer(away)
+    mine.claim()
+    place(local, 3, 2)
+    away.fail_after = 3  # the put, the look at the winner, and the winner
+    with pytest.raises(StoreUnavailable):
+        mine.append(update())
+    away.fail_after = None
+    with pytest.raises(Overtaken) as caught:
+        mine.append(update())
+    assert caught.value.slot == 4, "the state must be restored after the new barrier"
+    assert kinds(local) == ["barrier", "barrier", "update", "barrier"]
+
+
 def lost_reply(store: Store, key: str) -> Store:
     """The next put of this key happens, but the caller gets an error."""
 
@@ -173,6 +189,26 @@ def test_a_keyframe_of_another_makes_voiding_needless(local: LocalStore) -> None
     place(local, 4, 1, kind=Kind.KEYFRAME, voids=2)
     with pytest.raises(Overtaken):
         mine.append(keyframe(2))
+    assert mine.voids is None
+    assert mine.append(update()).slot == 5
+
+
+def test_a_keyframe_that_came_while_claiming_makes_voiding_needless(local: LocalStore) -> None:
+    writer(local).claim()
+    local.put(record_key(LOG, 2), b"noise", create=True)
+
+    class Slow(Faulty):
+        came = False
+
+        def put(self, key: str, data: bytes, *, create: bool = False, match: str | None = None) -> str:
+            if not self.came:
+                self.came = True
+                place(local, 3, 1, kind=Kind.KEYFRAME, voids=2)
+            return self.store.put(key, data, create=create, match=match)
+
+    mine = writer(Slow(local))
+    assert mine.claim() == LogHead(4, 2)
+    assert mine.voids is None
     assert mine.append(update()).slot == 5
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tandem_wire.codec import parse_time, time_text
-from tandem_wire.errors import Conflict, NotFound, Refused
+from tandem_wire.errors import Conflict, NotFound, Refused, StoreUnavailable
 from tandem_wire.layout import CHECKPOINTS, LogName, base_called, base_key, parse_base_key
 from tandem_wire.log import Slot
 from tandem_wire.positions import Position
@@ -57,7 +57,10 @@ def put_base(store: Store, draft: BaseDraft, now: Callable[[], datetime] = _now)
     try:
         store.put(base_key(draft.number), data, create=True)
     except Conflict as error:
-        winner = _read(store, draft.number, draft.model)
+        try:
+            winner = _read(store, draft.number, draft.model)
+        except NotFound:
+            raise StoreUnavailable(f"{record.called}: the store reports a conflict, but nothing is there") from error
         if winner.writer.uid == draft.uid:
             return winner
         raise Conflict(error.key, winner) from error

@@ -99,6 +99,7 @@ class LogWriter:
         self._now = now
         self._lock = threading.Lock()
         self._epoch = 0
+        self._claimed = False
         self._next = 1
         self._voids: int | None = None
 
@@ -145,6 +146,8 @@ class LogWriter:
         with self._lock:
             if self._epoch == 0:
                 raise InvalidValue("", "a log must be claimed before a record is appended")
+            if not self._claimed:
+                raise Overtaken(self._claim().slot, self._voids)
             self._check(draft)
             record = self._append(draft)
             if draft.kind is Kind.KEYFRAME:
@@ -152,6 +155,7 @@ class LogWriter:
             return record
 
     def _claim(self) -> LogHead:
+        self._claimed = False
         for _ in range(_TRIES):
             slots = read_log(self._store, self._log, model=self._model)
             self._voids = _unreadable(slots)
@@ -159,6 +163,7 @@ class LogWriter:
             self._next = len(slots) + 1
             head = self._barrier()
             if head is not None:
+                self._claimed = True
                 return head
         raise StoreUnavailable(
             f"{self._log}: could not win a barrier in {_TRIES} tries; other writers claim the log all the time"
@@ -171,26 +176,22 @@ class LogWriter:
             won = self._put(barrier)
             if won is not None:
                 return LogHead(won.slot, self._epoch)
-            winner = self._winner()
-            self._next += 1
+            winner = self._pass()
             if winner is None:
-                self._voids = self._voids or self._next - 1
-            elif winner.writer.epoch > self._epoch:
+                continue
+            if winner.writer.epoch > self._epoch:
                 raise self._fenced(winner)
-            elif winner.writer.uid == self._uid and winner.writer.epoch == self._epoch:
-                return LogHead(winner.slot, self._epoch)
-            elif winner.writer.epoch == self._epoch:
-                return None
+            if winner.writer.epoch == self._epoch:
+                return LogHead(winner.slot, self._epoch) if winner.writer.uid == self._uid else None
 
     def _append(self, draft: Draft) -> Record:
         while True:
             record = self._put(draft)
             if record is not None:
                 return record
-            winner, lost = self._winner(), self._next
-            self._next += 1
+            lost = self._next
+            winner = self._pass()
             if winner is None:
-                self._voids = self._voids or lost
                 raise Overtaken(lost, self._voids)
             if winner.writer.uid == self._uid:
                 if _same(winner, draft):
@@ -222,8 +223,15 @@ class LogWriter:
     def _taken(self) -> bool:
         return self._store.head(record_key(self._log, self._next)) is not None
 
-    def _winner(self) -> Record | None:
-        return read_slot(self._store, self._log, self._next, self._model).record
+    def _pass(self) -> Record | None:
+        """Read who won the next slot and go on to the one after it; None when it can't be read."""
+        winner = read_slot(self._store, self._log, self._next, self._model).record
+        if winner is None:
+            self._voids = self._voids or self._next
+        elif winner.kind is Kind.KEYFRAME:
+            self._voids = None
+        self._next += 1
+        return winner
 
     def _fenced(self, winner: Record) -> Fenced:
         return Fenced(

@@ -56,8 +56,8 @@ class TrainingState:
 def restore_training(store: Store, base: int, log: LogId | None = None, model: str | None = None) -> TrainingState:
     """Compose the training parts of a base and of its log.
 
-    Every object of the records in use is verified, the serving parts too: a record that pods can't read is voided by
-    the next keyframe.
+    Every object of the log's records in use is verified, the serving parts too: a record that pods can't read is
+    voided by the next keyframe.
 
     Args:
       store: the model's store.
@@ -71,7 +71,6 @@ def restore_training(store: Store, base: int, log: LogId | None = None, model: s
     """
     log = log or LogId.updates(base)
     record = read_base(store, base, model)
-    verify_objects(store, record)
     state = _begin(record, get_part(store, record, Part.TRAINING))
     slots = read_log(store, log, model=model or record.model)
     good: dict[int, TrainingState] = {}
@@ -120,7 +119,7 @@ def _after(store: Store, state: TrainingState, record: Record) -> TrainingState:
         raise Refused(record.called, "was retired, and no later keyframe can be read")
     if record.log is LogName.UPDATES:
         check_update(state.base, record)
-    verify_objects(store, record)
+    verify_objects(store, record, [Part.SERVING])
     return _composed(state, record, get_part(store, record, Part.TRAINING))
 
 
