@@ -33,13 +33,13 @@ READY_S = 90
 MANIFESTS = Path(__file__).parent / "manifests"
 
 
-def up(identity: Identity, progress: Progress, *, gpu_count: int = 0) -> None:
+def up(identity: Identity, progress: Progress, *, gpu_count: int | None = None) -> None:
     """Bring the cluster up, or find that it runs and is healthy.
 
     Args:
       identity: whose cluster.
       progress: where each step is told.
-      gpu_count: GPUs that the node shall claim to have; it proves scheduling, not CUDA.
+      gpu_count: GPUs that the node shall claim to have (scheduling, not CUDA); nothing to leave that as it is.
 
     Raises:
       UserError: not root, no Go, no space, or an address is taken.
@@ -170,9 +170,9 @@ def _compile_pause(folder: Path) -> None:
     shell.run(["gcc", "-static", "-Os", "-s", "-o", folder / "pause", toolchain.SOURCES / "pause.c"])
 
 
-def _offer_gpus(client: Client, count: int) -> None:
+def _offer_gpus(client: Client, count: int | None) -> None:
     """Have the node claim GPUs; the kubelet copies the capacity to what it allots."""
-    if count == gpus(client.node()):
+    if count is None or count == gpus(client.node()):
         return
     patch = f'{{"status":{{"capacity":{{"nvidia.com/gpu":"{count}"}}}}}}'
     client.kubectl("patch", "node", pki.NODE, "--subresource=status", "--type=merge", "-p", patch)

@@ -9,7 +9,7 @@ from e2e.cluster.errors import NotReadyError, NotRootError
 @pytest.mark.parametrize(
     ("argv", "expected"),
     [
-        (["up"], {"command": "up", "gpus": 0}),
+        (["up"], {"command": "up", "gpus": None}),
         (["up", "--gpus", "2"], {"command": "up", "gpus": 2}),
         (["down"], {"command": "down"}),
         (["status"], {"command": "status"}),
