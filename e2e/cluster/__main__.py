@@ -25,9 +25,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(dest="command", required=True)
     bring = commands.add_parser("up", help="bring the cluster up, or find that it runs")
-    bring.add_argument(
-        "--gpus", type=int, metavar="N", help="GPUs that the node shall claim to have (scheduling only)"
-    )
+    bring.add_argument("--gpus", type=int, metavar="N", help="GPUs that the node shall claim to have (scheduling only)")
     commands.add_parser("down", help="take it down and leave nothing running, mounted or linked")
     commands.add_parser("status", help="say what runs; exit 0 only if all of it is ready")
     bring = commands.add_parser("load", help="put a local image into the cluster's registry")
