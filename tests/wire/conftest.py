@@ -6,11 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tandem_wire.config import StoreConfig
 from tandem_wire.store import Store, open_store
 from tandem_wire.store.local import LocalStore
 
 from tests.wire.seaweed import ACCESS_KEY, SECRET_KEY, Server, serve
+
+# A busy machine makes examples slow, not wrong.
+settings.register_profile("wire", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("wire")
 
 
 @pytest.fixture(scope="session")

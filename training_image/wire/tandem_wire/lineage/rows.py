@@ -65,17 +65,34 @@ def merge(
             )
     if removed.size and bool(_member(changed, removed).any()):
         raise InvalidValue("removed", "has an id that is also changed")
+    if removed.size:
+        stay = np.flatnonzero(~_member(removed, keys))
+        keys, columns = _frozen_keys(keys[stay]), tuple(_frozen(column[stay]) for column in columns)
     known = _member(keys, changed)
-    if not removed.size and bool(known.all()):
+    if bool(known.all()):
         at = np.searchsorted(keys, changed)
-        return keys, tuple(_replaced(column, at, change) for column, change in zip(columns, changes, strict=True))
-    keep = ~_member(changed, keys) if not removed.size else ~(_member(changed, keys) | _member(removed, keys))
-    together = np.concatenate([keys[keep], changed])
-    order = np.argsort(together, kind="stable")
-    merged = tuple(
-        _frozen(np.concatenate([column[keep], change])[order]) for column, change in zip(columns, changes, strict=True)
-    )
-    return _frozen_keys(together[order]), merged
+        return keys, tuple(_replaced(*pair, at) for pair in zip(columns, changes, strict=True))
+    return _inserted(keys, columns, changed, changes, known)
+
+
+def _inserted(
+    keys: Keys, columns: tuple[Array, ...], changed: Keys, changes: tuple[Array, ...], known: npt.NDArray[np.bool_]
+) -> tuple[Keys, tuple[Array, ...]]:
+    """Make room for the new ids: both sides keep their order, so each row's new place is its rank in the union."""
+    at = np.searchsorted(keys, changed) + np.cumsum(~known) - ~known
+    free = np.ones(keys.size + int((~known).sum()), np.bool_)
+    free[at[~known]] = False
+    old = np.flatnonzero(free)
+    merged = np.empty(free.size, np.int64)
+    merged[old] = keys
+    merged[at] = changed
+    result = []
+    for column, change in zip(columns, changes, strict=True):
+        room = np.empty((free.size, *column.shape[1:]), column.dtype)
+        room[old] = column
+        room[at] = change
+        result.append(_frozen(room))
+    return _frozen_keys(merged), tuple(result)
 
 
 def _member(sorted_keys: Keys, wanted: Keys) -> npt.NDArray[np.bool_]:
@@ -87,7 +104,7 @@ def _member(sorted_keys: Keys, wanted: Keys) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _replaced(column: Array, at: npt.NDArray[np.intp], change: Array) -> Array:
+def _replaced(column: Array, change: Array, at: npt.NDArray[np.intp]) -> Array:
     if not at.size:
         return column
     copy = column.copy()
