@@ -1,9 +1,11 @@
 """Samples, streams and configurations for the trainer's tests."""
 
 import struct
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -94,7 +96,7 @@ def stream(name: str, folder: Path, task: str = "ctr") -> StreamConfig:
 
 
 def config(store: str, streams: Sequence[StreamConfig], role: Role = Role.A, **changed: object) -> TrainerConfig:
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "role": role,
         "model": "shop/search",
         "number": 0,
@@ -128,14 +130,12 @@ def raw(records: Sequence[bytes]) -> list[RawSample]:
     return [RawSample((0, i + 1), record) for i, record in enumerate(records)]
 
 
-def eventually(condition: object, seconds: float = 30.0) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
     """Wait until a condition holds; False when it never did."""
-    import threading  # noqa: PLC0415
-
     pause = threading.Event()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if condition():  # type: ignore[operator]
+        if condition():
             return True
         pause.wait(0.01)
     return False

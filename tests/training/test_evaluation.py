@@ -5,10 +5,10 @@ from hypothesis import strategies as st
 from tandem_training.evaluation import Evaluation, Tally
 
 
-def exact_auc(labels, predictions):
+def exact_auc(labels: np.ndarray, predictions: np.ndarray) -> float:
     positives, negatives = predictions[labels == 1], predictions[labels == 0]
     wins = (positives[:, None] > negatives[None, :]).sum() + 0.5 * (positives[:, None] == negatives[None, :]).sum()
-    return wins / (len(positives) * len(negatives))
+    return float(wins) / (len(positives) * len(negatives))
 
 
 @pytest.mark.parametrize(("shift", "count"), [(0.0, 500), (1.0, 2000), (4.0, 300)])
@@ -63,7 +63,7 @@ def test_batches_do_not_matter(samples, size):
     assert sum(w.samples for w in whole.results()) == len(samples)
 
 
-def one(evaluation, time, task="ctr"):
+def one(evaluation: Evaluation, time: int, task: str = "ctr") -> None:
     evaluation.add(task, np.array([time]), np.array([1.0], np.float32), np.array([0.5], np.float32))
 
 

@@ -1,10 +1,18 @@
 import pytest
 from tandem_training.errors import UserError
-from tandem_training.features import IdFeature, NumericFeature, TableSpec, read_features, tables_of, time_features
+from tandem_training.features import (
+    Feature,
+    IdFeature,
+    NumericFeature,
+    TableSpec,
+    read_features,
+    tables_of,
+    time_features,
+)
 from tandem_training.strict import Section
 
 
-def read(*declarations):
+def read(*declarations: dict[str, object]) -> tuple[Feature, ...]:
     return read_features([Section(d, f"features[{i}]") for i, d in enumerate(declarations)], embedding_dim=8)
 
 

@@ -3,20 +3,20 @@
 import pytest
 from confluent_kafka import Producer
 from tandem_training.errors import UserError, WorldError
-from tandem_training.streams.base import advance
-from tandem_training.streams.kafka import EMPTY, KafkaSource
-from tandem_wire.positions import KafkaPosition, SegmentPosition
+from tandem_training.streams.base import RawSample, advance
+from tandem_training.streams.kafka import EMPTY, KafkaReader, KafkaSource
+from tandem_wire.positions import KafkaPosition, Position, SegmentPosition
 
 
 class Broker:
     """A mock cluster with topics of four partitions; it lives as long as its producer."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.producer = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "ignored", "log_level": 0})
         (broker,) = self.producer.list_topics(timeout=10).brokers.values()
         self.servers = f"{broker.host}:{broker.port}"
 
-    def produce(self, topic, *values, partition=0):
+    def produce(self, topic: str, *values: bytes | None, partition: int = 0) -> None:
         for value in values:
             self.producer.produce(topic, value, partition=partition)
         assert self.producer.flush(10) == 0
@@ -27,9 +27,14 @@ def broker():
     return Broker()
 
 
-def drain(reader):
+def partition(sample: RawSample) -> int:
+    assert isinstance(sample.cursor, tuple)
+    return sample.cursor[0]
+
+
+def drain(reader: KafkaReader) -> list[RawSample]:
     """Read until the ends of all partitions."""
-    samples = []
+    samples: list[RawSample] = []
     for _ in range(100):
         samples += reader.read(10, 0.3)
         if reader.at_end:
@@ -37,7 +42,7 @@ def drain(reader):
     raise AssertionError("the end never came")
 
 
-def opened(source, position=None):
+def opened(source: KafkaSource, position: Position | None = None) -> tuple[KafkaReader, list[RawSample]]:
     reader = source.open(position if position is not None else source.start())
     return reader, drain(reader)
 
@@ -46,7 +51,7 @@ def test_reads_all_partitions_each_in_order(broker):
     broker.produce("clicks", b"1", b"2", b"3")
     broker.produce("clicks", b"4", b"5", partition=2)
     reader, samples = opened(KafkaSource("click", broker.servers, "clicks"))
-    by_partition = {p: [s.data for s in samples if s.cursor[0] == p and s.data is not None] for p in (0, 2)}
+    by_partition = {p: [s.data for s in samples if partition(s) == p and s.data is not None] for p in (0, 2)}
     assert by_partition == {0: [b"1", b"2", b"3"], 2: [b"4", b"5"]}
     end = advance(KafkaPosition("clicks", {}), [s.cursor for s in samples])
     assert end == KafkaPosition("clicks", {0: 3, 1: 0, 2: 2, 3: 0})
@@ -83,7 +88,7 @@ def test_a_message_without_value_is_set_aside(broker):
     broker.produce("clicks", b"1", None, b"2")
     reader, samples = opened(KafkaSource("click", broker.servers, "clicks"))
     reader.close()
-    assert [(s.data, s.fault) for s in samples if s.cursor[0] == 0][1:] == [(b"1", ""), (None, EMPTY), (b"2", "")]
+    assert [(s.data, s.fault) for s in samples if partition(s) == 0][1:] == [(b"1", ""), (None, EMPTY), (b"2", "")]
 
 
 def test_offsets_that_are_gone_are_the_users_decision(broker):

@@ -1,10 +1,11 @@
 import threading
+from collections.abc import Mapping
 
 import pytest
 from tandem_training.errors import UserError, WorldError
 from tandem_training.streams.base import RawSample
 from tandem_training.streams.prefetch import Prefetcher
-from tandem_wire.positions import KafkaPosition
+from tandem_wire.positions import KafkaPosition, Position
 
 from tests.training.builders import eventually
 
@@ -12,24 +13,25 @@ from tests.training.builders import eventually
 class Script:
     """A source that gives numbered records, and raises what the script says at given records, once each."""
 
-    def __init__(self, count, faults=()):
+    def __init__(self, count: int, faults: Mapping[int, Exception] | None = None) -> None:
         self.count = count
-        self.faults = dict(faults)
-        self.opened = []
+        self.faults = dict(faults or {})
+        self.opened: list[int] = []
 
-    def start(self):
+    def start(self) -> Position:
         return KafkaPosition("t", {})
 
-    def open(self, position):
+    def open(self, position: Position) -> "_Reader":
+        assert isinstance(position, KafkaPosition)
         self.opened.append(position.offsets.get(0, 0))
         return _Reader(self, position.offsets.get(0, 0))
 
 
 class _Reader:
-    def __init__(self, script, at):
+    def __init__(self, script: Script, at: int) -> None:
         self.script, self.at, self.at_end = script, at, False
 
-    def read(self, limit, timeout):
+    def read(self, limit: int, timeout: float) -> list[RawSample]:
         if self.at in self.script.faults:
             raise self.script.faults.pop(self.at)
         if self.at >= self.script.count:
@@ -42,13 +44,18 @@ class _Reader:
         self.at = upto
         return samples
 
-    def close(self):
+    def close(self) -> None:
         pass
 
 
-def collect(prefetcher, until):
-    got = []
-    eventually(lambda: got.extend(prefetcher.poll(2)) or len(got) >= until)
+def collect(prefetcher: Prefetcher, until: int) -> list[RawSample]:
+    got: list[RawSample] = []
+
+    def enough() -> bool:
+        got.extend(prefetcher.poll(2))
+        return len(got) >= until
+
+    assert eventually(enough)
     return got
 
 
@@ -82,9 +89,9 @@ def test_reads_no_further_ahead_than_its_room():
 def test_a_users_error_comes_after_what_was_read_before_it():
     prefetcher = Prefetcher("s", Script(20, {5: UserError("OffsetsExpired", "gone")}), None, 100, threading.Event())
     prefetcher.start()
-    got = []
+    got: list[RawSample] = []
 
-    def failed():
+    def failed() -> bool:
         try:
             got.extend(prefetcher.poll(2))
         except UserError:

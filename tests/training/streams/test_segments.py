@@ -1,7 +1,7 @@
 import pytest
 from tandem_training.errors import UserError, WorldError
-from tandem_training.streams.base import advance
-from tandem_training.streams.segments import TORN, SegmentSource
+from tandem_training.streams.base import RawSample, advance
+from tandem_training.streams.segments import TORN, SegmentReader, SegmentSource
 from tandem_wire.errors import NotFound
 from tandem_wire.positions import KafkaPosition, SegmentPosition
 from tandem_wire.store.local import LocalStore
@@ -22,8 +22,8 @@ def put(store, tmp_path):
     return put
 
 
-def drain(reader, limit=100):
-    samples = []
+def drain(reader: SegmentReader, limit: int = 100) -> list[RawSample]:
+    samples: list[RawSample] = []
     while True:
         read = reader.read(limit, 0.0)
         if not read and reader.at_end:
