@@ -17,6 +17,8 @@ from tandem_wire.store import open_store
 from tandem_serving.errors import ConfigError
 from tandem_serving.server import Server
 
+_LOG = "TANDEM_TERMINATION_LOG"
+"""Where to write the termination message instead, outside of a pod; the trainer knows the same variable."""
 _log = structlog.get_logger(__name__)
 
 
@@ -79,7 +81,7 @@ def _end(termination: Termination) -> int:
     """Tell the operator why, and the log."""
     _log.error("ended", kind=termination.kind.value, reason=termination.reason, message=termination.message)
     try:
-        Path(Termination.PATH).write_text(termination.to_json())
+        Path(os.environ.get(_LOG, Termination.PATH)).write_text(termination.to_json())
     except OSError as error:
         _log.warning("the termination message could not be written; this is no pod", error=str(error))
     return termination.exit_code

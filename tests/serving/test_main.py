@@ -56,7 +56,7 @@ def test_it_ends_with_a_code_and_a_message_for_the_operator(monkeypatch, tmp_pat
     def fails(_):
         raise error
 
-    monkeypatch.setattr(Termination, "PATH", str(tmp_path / "termination-log"))
+    monkeypatch.setenv("TANDEM_TERMINATION_LOG", str(tmp_path / "termination-log"))
     monkeypatch.setattr(program, "configured", fails)
     monkeypatch.setattr("structlog.configure", lambda **_: None)
     assert program.main() == code
