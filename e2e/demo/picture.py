@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from e2e.demo.evidence import Evidence, Findings
 
+CLOSE_MS = 12_000
 INK, FAINT = "#333333", "#999999"
 COLORS = {"served": "#0b6e4f", "frozen": "#b5446e", "truth": "#888888"}
 NAMES = {"served": "served, live-updated", "frozen": "frozen base", "truth": "truth's own"}
@@ -72,12 +73,16 @@ def _marks(axes: Axes, seen: Evidence, found: Findings, *, named: bool) -> None:
         marks.append((seen.moments.promotion, "promotion", COLORS["frozen"]))
     if seen.moments.mode_change is not None:
         marks.append((seen.moments.mode_change, "mode: Daily", COLORS["served"]))
-    for at, name, color in marks:
+    last = -np.inf
+    for at, name, color in sorted(marks):
         axes.axvline(_seconds(seen, at), color=color, linewidth=0.8, alpha=0.6)
+        # Names of marks that are close would lie over each other.
+        height = 1.16 if at - last < CLOSE_MS else 1.01
+        last = at
         if named:
             axes.text(
                 _seconds(seen, at),
-                1.01,
+                height,
                 f" {name}",
                 transform=axes.get_xaxis_transform(),
                 rotation=35,

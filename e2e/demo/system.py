@@ -112,6 +112,8 @@ class System:
             return False
         if self.kube.find("crd", "onlinemodels.tandem.dev") is not None:
             self.kube.run("delete", "om", "--all", "--wait", "--timeout=90s", timeout=100)
+        # What it stored goes with it, so there is nothing that a pod could still save.
+        self.kube.run("delete", "pods", "--all", "--grace-period=1", "--wait=false")
         self.kube.run("delete", "namespace", self.kube.namespace, "--wait", "--timeout=180s", timeout=190)
         return True
 
