@@ -239,6 +239,15 @@ def test_a_foreign_record_counts_as_unreadable(case: str, spoil: Callable[[Store
     assert mine.voids == 2
 
 
+def test_a_long_log_is_read_in_order(store: Store) -> None:
+    mine = writer(store)
+    mine.claim()
+    for step in range(80):
+        mine.append(update(step))
+    assert [slot.number for slot in read_log(store, LOG)] == list(range(1, 82))
+    assert writer(store).claim() == LogHead(82, 2)
+
+
 def test_a_log_is_read_without_gaps(local: LocalStore) -> None:
     assert read_log(local, LOG) == ()
     mine = writer(local)

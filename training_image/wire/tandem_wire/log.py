@@ -4,8 +4,10 @@ The log is the fence: a writer claims it with a barrier of a higher epoch; whoev
 winner whether to go on. No clock, no lock, no epoch handed out.
 """
 
+import functools
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +20,8 @@ from tandem_wire.store import Store
 __all__ = ["Draft", "LogHead", "LogId", "LogWriter", "Slot", "new_uid", "read_log", "read_record"]
 
 _TRIES = 8
+_FEW = 64
+_TOGETHER = 16  # requests at a time for a long log, whose manifests would else be hundreds of round trips
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,12 @@ def read_slot(store: Store, log: LogId, number: int, model: str | None = None) -
 def read_log(store: Store, log: LogId, after: int = 0, model: str | None = None) -> tuple[Slot, ...]:
     """Read the manifests of all slots above ``after`` up to the highest, without gaps; unreadable ones say why."""
     slots = list_slots(store, log, after)
-    return tuple(read_slot(store, log, n, model) for n in range(after + 1, (slots[-1] if slots else after) + 1))
+    numbers = range(after + 1, (slots[-1] if slots else after) + 1)
+    read = functools.partial(read_slot, store, log, model=model)
+    if len(numbers) <= _FEW:
+        return tuple(map(read, numbers))
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        return tuple(pool.map(read, numbers))
 
 
 def _now() -> datetime:
