@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -76,7 +77,11 @@ def serve(folder: Path) -> Iterator[Server]:
     config.write_text(json.dumps({"identities": [identities]}))
     (folder / "data").mkdir()
     master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc = free_ports(8)
+    bound = (
+        ["setpriv", "--pdeathsig", "KILL", "--"] if shutil.which("setpriv") else []
+    )  # ends with the tests, however they end
     command = [
+        *bound,
         str(Path(sys.executable).parent / "weed"),
         "server",
         f"-dir={folder / 'data'}",
