@@ -20,6 +20,9 @@ from tandem_operator.observed import Failures, JobPhase, JobView, LogView, Memor
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
+FORGOTTEN = timedelta(hours=1)
+"""After so long a failure is not counted together with later ones."""
+
 HEALTHY = timedelta(minutes=5)
 """A Job that lived this long was well: its end is not counted together with earlier ones."""
 
@@ -118,7 +121,7 @@ def unreadable(pods: Sequence[PodView], logs: Mapping[int, LogView], memory: Mem
 
 def remember(memory: Memory, jobs: Iterable[JobView], now: datetime) -> Memory:
     """Count how often Jobs of one name ended in a row; each Job once."""
-    failures = dict(memory.failures)
+    failures = {name: known for name, known in memory.failures.items() if now - known.last < FORGOTTEN}
     for job in jobs:
         before = failures.get(job.name)
         if job.phase is JobPhase.ACTIVE or job.deleting or (before is not None and before.uid == job.uid):

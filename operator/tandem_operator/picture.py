@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from tandem_wire.report import Fault
 
-from tandem_operator.api import OnlineModel, Reason
+from tandem_operator.api import OnlineModel, Reason, Role
+from tandem_operator.children import job_name
 from tandem_operator.facts import Situation, slowest
 from tandem_operator.observed import Failures, JobPhase, JobView, Observed, PodView, StoreFault
 
@@ -68,8 +69,6 @@ def failing(picture: Picture, job: JobView | None, name: str) -> Failures | None
         return None
     if job is not None and job.uid != failures.uid and job.started is not None and picture.now - job.started > PROVED:
         return None
-    if job is None and picture.now - failures.last > timedelta(minutes=5):
-        return None
     return failures
 
 
@@ -104,12 +103,22 @@ def _cluster_trouble(picture: Picture) -> Trouble | None:
 
 def _trainer_trouble(picture: Picture) -> Trouble | None:
     there = {job.name: job for job in picture.seen.jobs}
-    for name in sorted({*there, *picture.seen.memory.failures}):
+    for name in sorted({*there, *_wanted_names(picture)}):
         failures = failing(picture, there.get(name), name)
         ended = failures.termination if failures is not None else None
         if ended is not None and ended.kind is Fault.USER:
             return Trouble(ended.reason, ended.message)
     return _waits(picture, picture.seen.jobs)
+
+
+def _wanted_names(picture: Picture) -> set[str]:
+    """Name the Jobs that the cycle needs now, whether they are there or between two tries."""
+    situation = picture.situation
+    if situation is None:
+        return set()
+    lineages = {situation.target.stable, situation.target.candidate} - {None}
+    names = {job_name(picture.model, Role.B, number) for number in lineages if number is not None}
+    return names | ({job_name(picture.model, Role.A, situation.run.makes)} if situation.run is not None else set())
 
 
 def _pod_trouble(picture: Picture) -> Trouble | None:

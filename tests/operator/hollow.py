@@ -22,13 +22,19 @@ from tandem_wire.layout import LogId, new_uid
 from tandem_wire.log import LogWriter, list_slots
 from tandem_wire.objects import put_objects
 from tandem_wire.records import Draft, Kind, Part, Window
-from tandem_wire.report import PodReport, ServingReport, Termination
+from tandem_wire.report import Fault, PodReport, Refusal, ServingReport, Termination
 from tandem_wire.store import Store
 from tandem_wire.target import read_target
 
 NOWHERE = {"tandem.dev/hollow": "true"}
 """A node selector that no node fulfils."""
 TICK = 0.2
+
+
+def windows(now: datetime, count: int, auc: float) -> tuple[Window, ...]:
+    """Evaluate the last seconds, one window each."""
+    starts = (now - timedelta(seconds=n + 1) for n in range(count))
+    return tuple(Window("ctr", start, start + timedelta(seconds=1), 1000, 300, auc, 0.4, 0.3) for start in starts)
 
 
 def timestamp(instant: datetime | None = None) -> str:
@@ -38,14 +44,19 @@ def timestamp(instant: datetime | None = None) -> str:
 class Trainer(threading.Thread):
     """What a trainer would do to the store."""
 
-    def __init__(self, store: Store, config: TrainerConfig, auc: float) -> None:
+    def __init__(self, store: Store, config: TrainerConfig, kubelet: "Kubelet") -> None:
         super().__init__(daemon=True)
-        self.store, self.config, self.auc = store, config, auc
+        self.store, self.config, self.kubelet = store, config, kubelet
         self.ended = threading.Event()
         self.code: int | None = None
         self.said = ""
 
     def run(self) -> None:
+        if self.config.entrypoint == self.kubelet.unknown:
+            message = f"there is no {self.config.entrypoint}: correct spec.model.entrypoint."
+            self.said = Termination(Fault.USER, "UnknownEntrypoint", message).to_json()
+            self.code = 2
+            return
         try:
             (self._a if self.config.role is Role.A else self._b)()
             self.code = 0
@@ -64,7 +75,6 @@ class Trainer(threading.Thread):
         uid, number = new_uid(), self.config.number
         data = {(Part.SERVING, "model.json"): b"{}", (Part.SERVING, "dense.graph.pb"): b"graph"}
         now = datetime.now(UTC).replace(microsecond=0)
-        window = Window("ctr", now - timedelta(seconds=2), now, 1000, 300, self.auc, 0.4, 0.3)
         contract = {
             "entrypoint": self.config.entrypoint,
             "config": dict(self.config.config),
@@ -87,7 +97,7 @@ class Trainer(threading.Thread):
                     step=number,
                     objects=put_objects(self.store, uid, f"c{number}", data),
                     contract=contract,
-                    windows=(window,),
+                    windows=windows(now, 30, self.kubelet.auc),
                 ),
             )
 
@@ -97,8 +107,8 @@ class Trainer(threading.Thread):
         writer = LogWriter(self.store, self.config.model, LogId.updates(number), uid=new_uid())
         writer.claim()
         while not self.ended.wait(self.config.swift.interval_seconds):
-            draft = Draft(kind=Kind.KEYFRAME, base=base.digest, watermark=datetime.now(UTC).replace(microsecond=0))
-            writer.append(draft)
+            now = datetime.now(UTC).replace(microsecond=0)
+            writer.append(Draft(kind=Kind.KEYFRAME, base=base.digest, watermark=now, windows=windows(now, 2, 0.7)))
 
 
 class Server:
@@ -106,16 +116,17 @@ class Server:
 
     def __init__(self, store: Store, model: str, pod: str, address: str) -> None:
         self.store, self.model, self.pod = store, model, pod
-        self.refuses: tuple[int, ...] = ()
+        self.refused: tuple[Refusal, ...] = ()
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = outer.report().to_json().encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(BrokenPipeError):  # an operator that was killed does not wait for its answer
+                    self.send_response(200)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 return
@@ -123,6 +134,10 @@ class Server:
         ThreadingHTTPServer.allow_reuse_address = True
         self.http = ThreadingHTTPServer((address, 8080), Handler)
         threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.http.shutdown()
+        self.http.server_close()
 
     def report(self) -> PodReport:
         serving = None
@@ -143,11 +158,15 @@ class Server:
             loaded=(),
             candidate=None,
             target=found[0].revision if found is not None else None,
-            refused=(),
+            refused=self.refused,
             store_seen_at=datetime.now(UTC),
             answers=0,
             errors=0,
         )
+
+
+ADDRESSES = (f"127.0.77.{n}" for n in range(1, 250))
+"""One for each pod of the whole session."""
 
 
 class Kubelet(threading.Thread):
@@ -160,7 +179,9 @@ class Kubelet(threading.Thread):
         self.trainers: dict[str, Trainer] = {}
         self.servers: dict[str, Server] = {}
         self.auc = 0.7
-        self._addresses = iter(f"127.0.77.{n}" for n in range(1, 250))
+        """What Model A measures; Model B measures 0.7."""
+        self.unknown = ""
+        """An entrypoint that trainers do not find."""
 
     def run(self) -> None:
         while not self.stopped.wait(TICK):
@@ -170,13 +191,25 @@ class Kubelet(threading.Thread):
                 if error.status not in (404, 409):
                     raise
 
+    def refuse(self, record: str) -> None:
+        """Let every pod say that it cannot read a record."""
+        for server in self.servers.values():
+            server.refused = (*server.refused, Refusal(record, "digest differs", datetime.now(UTC)))
+
+    def close(self) -> None:
+        """End what still runs."""
+        for trainer in self.trainers.values():
+            trainer.ended.set()
+        for server in self.servers.values():
+            server.close()
+
     def _tick(self) -> None:
         pods = self.core.list_namespaced_pod(self.namespace).items
         there = {pod.metadata.uid for pod in pods}
         for uid in set(self.trainers) - there:
             self.trainers.pop(uid).ended.set()
         for uid in set(self.servers) - there:
-            self.servers.pop(uid).http.shutdown()
+            self.servers.pop(uid).close()
         for pod in pods:
             uid, role = pod.metadata.uid, pod.metadata.labels.get(LABEL_ROLE)
             if pod.status.phase == "Pending" and uid not in self.trainers and uid not in self.servers:
@@ -189,11 +222,11 @@ class Kubelet(threading.Thread):
         store = self.stores[model]
         address = "127.0.77.255"
         if role == "serving":
-            address = next(self._addresses)
+            address = next(ADDRESSES)
             self.servers[pod.metadata.uid] = Server(store, f"{self.namespace}/{model}", pod.metadata.name, address)
         else:
             env = {item.name: item.value for item in pod.spec.containers[0].env}
-            trainer = Trainer(store, TrainerConfig.from_json(env[TrainerConfig.VARIABLE]), self.auc)
+            trainer = Trainer(store, TrainerConfig.from_json(env[TrainerConfig.VARIABLE]), self)
             self.trainers[pod.metadata.uid] = trainer
             trainer.start()
         state = {"running": {"startedAt": timestamp()}}

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from tandem_operator import children, trainers
 from tandem_operator.children import FINGERPRINT
-
 from tandem_wire.config import ServerConfig, TrainerConfig
 from tandem_wire.target import Run
+
 from tests.operator.builders import IMAGES, NOW, a_child, b_child, online_model
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -76,7 +76,7 @@ def test_every_pod_passes_the_restricted_standard(pod):
             "readOnlyRootFilesystem": True,
             "capabilities": {"drop": ["ALL"]},
         }
-        assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
+        assert "tmp" in {mount["name"] for mount in container["volumeMounts"]}
 
 
 def test_secrets_travel_by_reference_only():

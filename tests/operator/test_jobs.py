@@ -9,9 +9,9 @@ from tandem_operator.api import CycleState as State
 from tandem_operator.api import Handoff
 from tandem_operator.jobs import HEALTHY, Wanted, Wish, remember, steps, unreadable, wanted
 from tandem_operator.observed import Failures, JobPhase, Memory
-
 from tandem_wire.report import Fault, Termination
 from tandem_wire.target import Run
+
 from tests.operator.builders import (
     HOUR,
     MINUTE,

@@ -6,8 +6,8 @@ import pytest
 from tandem_operator.api import ANNOTATION_ADOPT, Reason
 from tandem_operator.observed import StoreView
 from tandem_operator.ownership import NOBODY, claim
-
 from tandem_wire.target import Owner, Target
+
 from tests.operator.builders import CLUSTER, NOW, OWNER, base, online_model, target
 
 FOREIGN = Owner("other-cluster", "other-uid")

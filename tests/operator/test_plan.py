@@ -20,8 +20,8 @@ from tandem_operator.actions import (
 from tandem_operator.api import ANNOTATION_ADOPT, FINALIZER, OnlineModel, Phase
 from tandem_operator.observed import ChildView, Observed, StoreFault, StoreView
 from tandem_operator.plan import SLOWEST, plan
-
 from tandem_wire.target import Owner, Run
+
 from tests.operator.builders import (
     HOUR,
     IMAGES,
