@@ -24,7 +24,7 @@ $(STAMP)-uv: requirements/uv.txt
 
 $(STAMP)-deps: requirements/dev.txt $(STAMP)-uv
 	$(call SAY,set-up: Python packages)
-	$(UV) pip sync --quiet --require-hashes --no-build requirements/dev.txt
+	$(UV) pip sync --quiet --require-hashes --no-build --compile-bytecode requirements/dev.txt
 	@rm -f $(STAMP)-members $(STAMP)-ops
 	@touch $@
 
