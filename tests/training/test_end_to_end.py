@@ -1,4 +1,4 @@
-"""Both kinds of stream, bad records among good ones, a real S3 server: A bootstraps, B streams, a pod can rebuild it."""
+"""Both kinds of stream, bad records among good ones, a real S3 server: A bootstraps, B streams, all can be rebuilt."""
 
 import dataclasses
 import json
@@ -66,9 +66,7 @@ class Streams:
 
     def job(self, role: Role, **changed: object) -> Job:
         settings = config(self.store, self.configs, role, **({"training": TrainingConfig(batch_size=32)} | changed))
-        settings = type(settings).from_json(
-            settings.to_json().replace('"endpoint":null', f'"endpoint":"{self.s3.endpoint}"')
-        )
+        settings = dataclasses.replace(settings, store=StoreConfig(self.store, self.s3.endpoint))
         return Job(config=settings, store=open_store(settings.store))
 
 

@@ -39,6 +39,10 @@ class Queue:
     at_end: bool = True
     error: Exception | None = None
 
+    @property
+    def ahead(self) -> int:
+        return len(self.samples)
+
     def poll(self, limit: int) -> list[RawSample]:
         if self.error is not None and not self.samples:
             raise self.error

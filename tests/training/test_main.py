@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from tandem_training.errors import SupersededError, UserError, WorldError
 from tandem_training.main import describe
+from tandem_training.model_a import run_a
+from tandem_training.session import Job
 from tandem_wire.config import Role, SwiftConfig, TrainingConfig
 from tandem_wire.errors import InvalidValue, NoSuchBucket, StoreDenied, StoreUnavailable
 from tandem_wire.lineage import restore_training
 from tandem_wire.report import Termination
 from tandem_wire.store import open_store
 
-from tests.training.builders import config, eventually, put_segments, samples, stream
+from tests.training.builders import config, eventually, now_seconds, put_segments, samples, stream
 
 
 @pytest.mark.parametrize(
@@ -59,14 +61,13 @@ def test_sigterm_publishes_the_last_update_and_exits_0(tmp_path):
     put_segments(tmp_path / "click", samples(640), per_segment=100)
     streams = [stream("click", tmp_path / "click")]
     settings = config(f"file://{tmp_path}/store", streams, training=TrainingConfig(16, max_steps=5))
-    bootstrap = Program(tmp_path, {"TANDEM_TRAINER": settings.to_json()})
-    assert bootstrap.process.wait(120) == 0, bootstrap.log.read_text()
+    run_a(Job(config=settings, store=open_store(settings.store), clock=now_seconds))
     settings = config(f"file://{tmp_path}/store", streams, Role.B, swift=SwiftConfig(3600.0, 60))
     program = Program(tmp_path, {"TANDEM_TRAINER": settings.to_json()})
     try:
-        assert eventually(lambda: program.said("assembled"), 120)
+        assert eventually(lambda: program.said("assembled"), 250)
         program.process.send_signal(signal.SIGTERM)
-        assert program.process.wait(120) == 0, program.log.read_text()
+        assert program.process.wait(250) == 0, program.log.read_text()
     finally:
         program.process.kill()
     assert program.said("published")
@@ -80,7 +81,7 @@ def test_sigterm_publishes_the_last_update_and_exits_0(tmp_path):
 def test_a_users_error_exits_2_and_says_why(tmp_path):
     settings = config(f"file://{tmp_path}/store", [stream("click", tmp_path)], entrypoint="no_such.model:build")
     program = Program(tmp_path, {"TANDEM_TRAINER": settings.to_json()})
-    assert program.process.wait(120) == 2
+    assert program.process.wait(250) == 2
     said = Termination.from_json(program.termination.read_text())
     assert (said.kind, said.reason) == ("User", "UnknownEntrypoint")
     assert 'spec.model.entrypoint "no_such.model:build"' in said.message

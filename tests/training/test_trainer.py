@@ -24,6 +24,7 @@ class Stream:
     trained_until: int | None = None
     taken: int = 0
     idle: bool = False
+    ahead: int = 0
 
     @property
     def position(self) -> KafkaPosition:

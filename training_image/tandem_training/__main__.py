@@ -1,5 +1,17 @@
-"""``python -m tandem_training``."""
+"""``python -m tandem_training``, and the script ``tandem-trainer``."""
 
-from tandem_training.main import main
+from __future__ import annotations
 
-raise SystemExit(main())
+from tandem_training.ending import listen
+
+
+def start() -> int:
+    """Listen for signals, then import what takes long and run."""
+    listen()
+    from tandem_training.main import main  # noqa: PLC0415 - see ending.py
+
+    return main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(start())

@@ -128,6 +128,11 @@ class Feed:
             return True
         return not self._waiting and self._reader.at_end
 
+    @property
+    def ahead(self) -> int:
+        """Records read ahead of training."""
+        return len(self._waiting) + self._reader.ahead
+
     def counters(self) -> Counters:
         """Return the counts since this process started."""
         return Counters(self._read, self._trained, dict(sorted(self._quarantined.items())))

@@ -38,6 +38,7 @@ class Swift(Protocol[C]):
 class _Sending(Generic[C]):
     cut: C
     began: float
+    pause: float = 0.0
     gave_up: threading.Event = field(default_factory=threading.Event)
     done: threading.Event = field(default_factory=threading.Event)
     error: Exception | None = None
@@ -84,7 +85,8 @@ class SyncSendSwiftHook(Generic[C]):
         # Whole intervals, so that the cuts keep their rhythm whatever a cut or a slow store took.
         self._due += self._interval * max(1, 1 + int((began - self._due) // self._interval))
         sending = _Sending(self._swift.cut(), began)
-        self._metrics.pause.observe(self._clock() - began)
+        sending.pause = self._clock() - began
+        self._metrics.pause.observe(sending.pause)
         self._sending = sending
         threading.Thread(target=self._send, args=(sending,), name="swift", daemon=True).start()
 
@@ -131,7 +133,9 @@ class SyncSendSwiftHook(Generic[C]):
         self._sending = None
         if sending.error is not None:
             raise sending.error
-        self._metrics.send.observe(self._clock() - sending.began)
+        seconds = self._clock() - sending.began
+        self._metrics.send.observe(seconds)
+        _LOG.info("update sent", pauseMs=round(sending.pause * 1000, 2), seconds=round(seconds, 3))
         self._swift.sent(sending.cut)
 
     def _send(self, sending: _Sending[C]) -> None:

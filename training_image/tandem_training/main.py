@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
-# TensorFlow reads these when it is imported: no banner, and the same bits on every CPU.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# TensorFlow reads these when it is imported: no warnings, which would hold the bytes of malformed samples, and the
+# same bits on every CPU.
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = max("2", os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"))
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 
 import structlog
@@ -21,6 +20,7 @@ from tandem_wire.report import Fault, Termination
 from tandem_wire.store import open_store
 
 from tandem_training import logs
+from tandem_training.ending import STOP
 from tandem_training.errors import SupersededError, TrainingError, UserError
 from tandem_training.model_a import run_a
 from tandem_training.model_b import run_b
@@ -67,13 +67,10 @@ def run(environment: Mapping[str, str]) -> None:
     threads = int(environment.get(THREADS, "1"))
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
-    job = Job(config=config, store=open_store(config.store))
-
-    def end(_signal: int, _frame: FrameType | None) -> None:
-        job.stop.set()
-
-    signal.signal(signal.SIGTERM, end)
-    signal.signal(signal.SIGINT, end)
+    if STOP.is_set():
+        _LOG.info("asked to end before anything began")
+        return
+    job = Job(config=config, store=open_store(config.store), stop=STOP)
     job.metrics.serve(config.metrics_port)
     if config.role is Role.A:
         run_a(job)

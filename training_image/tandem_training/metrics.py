@@ -20,6 +20,7 @@ class Metrics:
         self.quarantined = Counter(
             "tandem_samples_quarantined", "Records set aside.", ["stream", "reason"], registry=registry
         )
+        self.waiting = Gauge("tandem_samples_waiting", "Records read ahead of training.", ["stream"], registry=registry)
         self.step = Histogram(
             "tandem_step_seconds", "Time of one training step.", ["task"], buckets=_STEPS, registry=registry
         )

@@ -124,9 +124,11 @@ class Trainer:
             line[feed.name] = {
                 "perSecond": round((counters.trained - trained.get(feed.name, 0)) / seconds, 1),
                 "trained": counters.trained,
+                "waiting": feed.ahead,
                 "quarantined": sum(counters.quarantined.values()),
             }
             trained[feed.name] = counters.trained
+            self._metrics.waiting.labels(feed.name).set(feed.ahead)
         for task in sorted({feed.task for feed in self.feeds}):
             window = self._evaluation.latest(task)
             if window is not None:

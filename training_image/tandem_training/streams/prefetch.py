@@ -72,13 +72,18 @@ class Prefetcher:
         with self._room:
             return self._at_end and not self._queue
 
+    @property
+    def ahead(self) -> int:
+        """Records queued."""
+        return len(self._queue)
+
     def stop(self) -> None:
         """End the thread and wait for it."""
         self._stop.set()
         with self._room:
             self._room.notify()
         if self._thread.ident is not None:
-            self._thread.join(timeout=15)
+            self._thread.join(timeout=5)
 
     def _run(self) -> None:
         tries = 0
