@@ -10,6 +10,7 @@ from tandem_wire.store import Store
 from e2e.demo.history import History, read_history
 from e2e.demo.logs import Answer, Block, Scored
 from e2e.demo.recompute import Oracle, Predictions
+from e2e.demo.remember import Remembering
 from e2e.demo.samples import Doubles, join
 from e2e.faults.invariants import Broken, Recomputed, broken
 
@@ -76,6 +77,7 @@ def chosen(answers: Sequence[Answer], count: int) -> list[Answer]:
 
 def recompute(store: Store, blocks: dict[int, Block], answers: Iterable[Answer]) -> list[Recomputed]:
     """Compute answers again from the store, each by the version that it names."""
+    store = Remembering(store)
     oracles: dict[int, Oracle] = {}
     found = []
     for answer in answers:
