@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from tandem_operator import children, trainers
-from tandem_operator.children import FINGERPRINT
+from tandem_operator.children import FINGERPRINT, Child
 from tandem_wire.config import ServerConfig, TrainerConfig
 from tandem_wire.target import Run
 
@@ -37,7 +38,7 @@ RICH = online_model(
 )
 
 
-def rendered():
+def rendered() -> dict[str, Child]:
     run = Run(17, 18, NOW)
     return {
         "job-a-small": a_child(SMALL, Run(None, 0)),
@@ -59,7 +60,7 @@ def test_manifests_are_those_of_the_golden_files(name):
     assert text == path.read_text()
 
 
-def pods():
+def pods() -> list[dict[str, Any]]:
     return [
         child.manifest["spec"]["template"] for name, child in rendered().items() if child.kind in ("Job", "Deployment")
     ]
@@ -103,9 +104,9 @@ def test_text_of_users_arrives_as_it_is():
     assert pod["metadata"]["annotations"] == {"note": 'it\'s "quoted" & <odd>: {{ value }}'}
 
 
-def env_of(child, name):
+def env_of(child: Child, name: str) -> str:
     env = child.manifest["spec"]["template"]["spec"]["containers"][0]["env"]
-    return next(item["value"] for item in env if item["name"] == name)
+    return str(next(item["value"] for item in env if item["name"] == name))
 
 
 def test_trainers_and_servers_can_read_what_they_are_told():

@@ -1,14 +1,16 @@
 """The cycle's table, over every pair of state and event."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from tandem_operator import cycle
 from tandem_operator.api import CycleState as State
 from tandem_operator.cycle import Event, Facts, decide, state_of
 from tandem_operator.observed import BaseView
-from tandem_wire.target import Promoted, Run
+from tandem_wire.target import Promoted, Run, Target
 
 from tests.operator.builders import HOUR, NOW, base, table, target
 
@@ -27,7 +29,7 @@ STATES = {
 }
 
 # What makes an event happen, whatever the state: changes of the facts, changes of the target.
-EVENTS = {
+EVENTS: Mapping[Event, tuple[dict[str, Any], dict[str, Any]]] = {
     Event.CHOSEN: ({"chosen": 7, "usable": frozenset({0, 1, 7}), "taken": frozenset({0, 1, 7}), "hold": True}, {}),
     Event.FORGIVEN: ({"lifted": frozenset({9}), "hold": True}, {"refused": {9: "gate"}}),
     Event.AGAINST: ({"against": "gate auc: fell"}, {}),
@@ -66,7 +68,13 @@ MOVES = {
 """What changes; every other pair leaves the target as it is. A newer base is chosen once all pods are on stable."""
 
 
-def pair(state: State, event: Event):
+def after_of(here: Target, facts: Facts) -> Target:
+    decision = decide(here, facts)
+    assert decision is not None
+    return decision.target
+
+
+def pair(state: State, event: Event) -> tuple[Target, Facts]:
     here, live = STATES[state]
     facts, changes = EVENTS[event]
     changed = replace(PLAIN, **{"live": live, "share": here.candidate_pods, "hold": True, **facts})
@@ -106,12 +114,12 @@ def test_nothing_happens_without_an_event():
 
 
 def test_the_first_base_serves():
-    after = decide(target(stable=None), replace(PLAIN, live=())).target
+    after = after_of(target(stable=None), replace(PLAIN, live=()))
     assert (after.stable, after.history) == (1, (Promoted(1, NOW, "Bootstrap"),))
 
 
 def test_a_refused_base_is_remembered_with_its_reason_and_never_a_candidate_again():
-    after = decide(target(candidate=1), replace(PLAIN, against="gate auc.ctr: fell by 0.1")).target
+    after = after_of(target(candidate=1), replace(PLAIN, against="gate auc.ctr: fell by 0.1"))
     assert (after.candidate, after.step, after.candidate_pods) == (None, 0, ())
     assert after.refused == {1: "gate auc.ctr: fell by 0.1"}
     assert decide(after, PLAIN) is None
@@ -119,7 +127,7 @@ def test_a_refused_base_is_remembered_with_its_reason_and_never_a_candidate_agai
 
 def test_promotion_ends_the_rollout_and_stands_in_the_history():
     here = target(candidate=1, step=1, candidate_pods=PODS)
-    after = decide(here, replace(PLAIN, live=(1, 1), share=PODS, step_done=True, last_step=1, how="Daily")).target
+    after = after_of(here, replace(PLAIN, live=(1, 1), share=PODS, step_done=True, last_step=1, how="Daily"))
     assert (after.stable, after.candidate, after.candidate_pods, after.step) == (1, None, (), 0)
     assert after.history[-1] == Promoted(1, NOW, "Daily")
 
@@ -134,7 +142,8 @@ def test_promotion_ends_the_rollout_and_stands_in_the_history():
 )
 def test_numbers_are_never_used_twice(taken, refused, run, expected):
     facts = replace(PLAIN, taken=frozenset(taken), may_start=True, hold=True)
-    after = decide(target(refused=refused, run=run), facts).target
+    after = after_of(target(refused=refused, run=run), facts)
+    assert after.run is not None
     assert after.run.makes == expected
 
 
@@ -156,7 +165,7 @@ def test_the_parent_of_the_next_run(usable, refused, expected):
 def test_a_roll_back_refuses_all_that_is_newer_at_once_in_any_state():
     facts = Facts(now=NOW, taken=frozenset({0, 1, 2}), usable=frozenset({0, 1, 2}), live=(1, 2), chosen=0, hold=True)
     for here in (target(stable=1), target(stable=1, candidate=2), target(stable=1, candidate=2, step=1)):
-        after = decide(here, facts).target
+        after = after_of(here, facts)
         assert (after.stable, after.candidate) == (0, None)
         assert set(after.refused) == {1, 2}
         assert all(why.startswith("RolledBack") for why in after.refused.values())
@@ -164,17 +173,17 @@ def test_a_roll_back_refuses_all_that_is_newer_at_once_in_any_state():
 
 
 def test_pinning_stable_stops_the_rollout_by_refusing_its_candidate():
-    after = decide(target(candidate=1, step=1, candidate_pods=PODS), replace(PLAIN, chosen=0, hold=True)).target
+    after = after_of(target(candidate=1, step=1, candidate_pods=PODS), replace(PLAIN, chosen=0, hold=True))
     assert (after.stable, after.candidate, set(after.refused)) == (0, None, {1})
 
 
 def test_a_chosen_base_is_refused_once_more_only_for_what_cannot_be_served():
     chosen = replace(PLAIN, chosen=1, hold=True, lifted=frozenset({1}))
-    forgiven = decide(target(refused={1: "gate"}), chosen).target
+    forgiven = after_of(target(refused={1: "gate"}), chosen)
     assert forgiven.refused == {}
-    candidate = decide(forgiven, chosen).target
+    candidate = after_of(forgiven, chosen)
     assert candidate.candidate == 1
-    refused = decide(candidate, replace(chosen, against="an object is missing")).target
+    refused = after_of(candidate, replace(chosen, against="an object is missing"))
     assert refused.refused == {1: "Again: an object is missing"}
     assert decide(refused, chosen) is None
 
@@ -183,7 +192,7 @@ def test_the_history_keeps_the_newest():
     entries = tuple(Promoted(n, NOW - HOUR, "Promotion") for n in range(40))
     here = target(candidate=41, step=1, candidate_pods=PODS, history=entries)
     facts = Facts(now=NOW, taken=frozenset({41}), usable=frozenset({41}), live=(41,), share=PODS, step_done=True)
-    after = decide(here, facts).target
+    after = after_of(here, facts)
     assert len(after.history) == cycle.HISTORY
     assert after.history[-1].base == 41
 

@@ -79,7 +79,9 @@ BOTH = {B0.name: B0, A1.name: A1}
 WANT = Wanted(1, frozenset({0}))
 
 
-def failures(count: int, ago: timedelta, child=B0, kind: Fault | None = None, phase=JobPhase.FAILED) -> dict:
+def failures(
+    count: int, ago: timedelta, child=B0, kind: Fault | None = None, phase=JobPhase.FAILED
+) -> dict[str, Failures]:
     said = None if kind is None else Termination(kind, "Because", "Do this.")
     return {child.name: Failures(count, NOW - ago, f"uid-{child.name}", phase, said, child.fingerprint)}
 
@@ -148,7 +150,7 @@ def test_the_job_of_the_last_run_stays_for_its_log_until_there_is_another():
     seen = observed(MODEL, jobs=(done, job(B0)))
     assert steps(Wanted(None, frozenset({0})), {B0.name: B0}, seen, NOW)[0] == ()
     ended = steps(WANT, BOTH, observed(MODEL, jobs=(done, job(B0), job(A1))), NOW)[0]
-    assert [action.name for action in ended] == ["search-a-0"]
+    assert [action.name for action in ended if isinstance(action, DeleteJob)] == ["search-a-0"]
 
 
 def sick(*records: str):
