@@ -8,12 +8,14 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 from kubernetes import client
+from tandem_wire.bases import read_base
 from tandem_wire.config import StoreConfig
 from tandem_wire.layout import LogId
 from tandem_wire.log import list_slots
@@ -199,6 +201,20 @@ def test_a_model_bootstraps_promotes_and_changes_to_daily_while_it_serves(lab, h
     assert lab.condition("Available")[0] == "True"
     assert lab.condition("Stalled")[0] == "False"
     assert lab.end() == 0
+
+
+def test_a_daily_run_starts_when_it_is_due(lab):
+    lab.secret()
+    store = lab.create(mode="Daily", daily={"at": "00:00"})
+    lab.until(lambda: stable(store) == 0)
+    assert lab.status()["cycle"]["state"] == "Streaming"
+    assert "search-a-1" not in lab.jobs()
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    lab.patch({"daily": {"at": soon.strftime("%H:%M:%S")}})
+    lab.until(lambda: stable(store) == 1)
+    newest = target_of(store).history[-1]
+    assert (newest.base, newest.how) == (1, "Daily")
+    assert read_base(store, 1).due == soon.replace(microsecond=0)
 
 
 def test_a_missing_secret_and_a_wrong_bucket_are_told_and_mended_by_editing(lab):
