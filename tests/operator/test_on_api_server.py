@@ -207,7 +207,7 @@ def test_a_daily_run_starts_when_it_is_due(lab):
     lab.secret()
     store = lab.create(mode="Daily", daily={"at": "00:00"})
     lab.until(lambda: stable(store) == 0)
-    assert lab.status()["cycle"]["state"] == "Streaming"
+    lab.until(lambda: lab.status()["cycle"]["state"] == "Streaming" and "search-b-0" in lab.jobs())
     assert "search-a-1" not in lab.jobs()
     soon = datetime.now(UTC) + timedelta(seconds=5)
     lab.patch({"daily": {"at": soon.strftime("%H:%M:%S")}})
