@@ -16,7 +16,7 @@ from tandem_training.model_b import run_b
 from tandem_training.session import Job, assemble, draw
 from tandem_wire.bases import read_base
 from tandem_wire.config import Contract, Role, StoreConfig, SwiftConfig, TrainingConfig
-from tandem_wire.errors import StoreUnavailable
+from tandem_wire.errors import Overtaken, StoreUnavailable
 from tandem_wire.layout import LogId
 from tandem_wire.lineage import TrainingState, rebuild, restore_training
 from tandem_wire.log import LogWriter, read_log
@@ -306,3 +306,23 @@ def test_what_is_restored_answers_like_what_was_live(place):
     finally:
         first.close()
     assert np.array_equal(ours["ctr"], theirs["ctr"])
+
+
+def test_overtaken_it_restores_and_goes_on_exactly(place, undisturbed, monkeypatch):
+    """What was trained since the last record of its own is dropped and trained again from that record's positions."""
+    append, calls = LogWriter.append, []
+
+    def overtaken_twice(writer: LogWriter, draft: Any) -> Record:
+        calls.append(draft.step)
+        if len(calls) in {2, 3}:
+            raise Overtaken(writer.next_slot)
+        return append(writer, draft)
+
+    monkeypatch.setattr(LogWriter, "append", overtaken_twice)
+    b = job(place, Role.B, steps=None, swift=SwiftConfig(0.001, 3))
+    thread = threading.Thread(target=run_b, args=(b,))
+    thread.start()
+    assert eventually(lambda: len(calls) > 3 and state_of(place).step == A_STEPS + B_STEPS, 120)
+    b.stop.set()
+    thread.join(60)
+    assert_same(state_of(place), undisturbed)

@@ -7,6 +7,18 @@ import os
 import sys
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+_IDENTITY: dict[str, object] = {}
+
+
+def identify(**fields: object) -> None:
+    """Put these fields into every line from now on, whatever thread writes it."""
+    _IDENTITY.update(fields)
+
+
+def _identified(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    return {**_IDENTITY, **event}
 
 
 def configure() -> None:
@@ -14,7 +26,7 @@ def configure() -> None:
     level = logging.getLevelNamesMapping().get(os.environ.get("TANDEM_LOG_LEVEL", "INFO").upper(), logging.INFO)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            _identified,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -63,7 +63,7 @@ def run(environment: Mapping[str, str]) -> None:
     if text is None:
         raise UserError("MissingConfig", f"{TrainerConfig.VARIABLE} is not set; give it a TrainerConfig as JSON")
     config = TrainerConfig.from_json(text)
-    structlog.contextvars.bind_contextvars(model=config.model, role=config.role.value, number=config.number)
+    logs.identify(model=config.model, role=config.role.value, number=config.number)
     threads = int(environment.get(THREADS, "1"))
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -141,23 +141,13 @@ def assemble(
         state.restore_dense(restored.dense, strict=strict)
         state.restore_tables(restored.tables, strict=strict)
     steps = Steps(blueprint.model, state, blueprint.optimizers.dense, frozen)
-    quarantine = Quarantine(job.store, job.uid)
+    # Its own uid: a session put together anew in the same process must not write over the names of the one before.
+    quarantine = Quarantine(job.store, new_uid())
     wake = threading.Event()
-    feeds = []
-    for stream in config.streams:
-        feed = Feed(
-            stream,
-            source=job.sources(stream),
-            position=None if restored is None else restored.positions.get(stream.name),
-            parser=Parser(blueprint.model.features),
-            batch=training.batch_size,
-            quarantine=quarantine,
-            metrics=job.metrics,
-            wake=wake,
-            clock=job.clock,
-        )
-        feed.trained_until = None if restored is None else restored.event_times.get(stream.name)
-        feeds.append(feed)
+    feeds = [
+        _feed(job, stream, parser=Parser(blueprint.model.features), restored=restored, quarantine=quarantine, wake=wake)
+        for stream in config.streams
+    ]
     trainer = Trainer(
         feeds,
         steps=steps,
@@ -178,3 +168,27 @@ def assemble(
     for feed in feeds:
         feed.start()
     return Session(blueprint.model, state, steps, trainer, quarantine)
+
+
+def _feed(  # noqa: PLR0913 - one stream's share of what assemble has at hand
+    job: Job,
+    stream: StreamConfig,
+    *,
+    parser: Parser,
+    restored: Restored | None,
+    quarantine: Quarantine,
+    wake: threading.Event,
+) -> Feed:
+    feed = Feed(
+        stream,
+        source=job.sources(stream),
+        position=None if restored is None else restored.positions.get(stream.name),
+        parser=parser,
+        batch=job.config.training.batch_size,
+        quarantine=quarantine,
+        metrics=job.metrics,
+        wake=wake,
+        clock=job.clock,
+    )
+    feed.trained_until = None if restored is None else restored.event_times.get(stream.name)
+    return feed
