@@ -7,7 +7,7 @@ from tandem_wire.target import Run, Target
 
 from tandem_operator import candidate, cycle, schedule
 from tandem_operator.api import CycleState, OnlineModel, Role
-from tandem_operator.observed import Observed, PodView, StoreView
+from tandem_operator.observed import JobPhase, Observed, PodView, StoreView
 from tandem_operator.support import blocks_bootstrap
 
 
@@ -19,6 +19,8 @@ class Situation:
     state: CycleState
     facts: cycle.Facts
     run: Run | None
+    began: datetime | None
+    """When the trainer of that run began to train."""
     work: schedule.Clockwork
     judged: candidate.Judgement
 
@@ -39,7 +41,8 @@ def situation(model: OnlineModel, seen: Observed, store: StoreView, target: Targ
     usable = frozenset(number for number, base in store.bases.items() if base.usable)
     live = tuple(pod.base for pod in seen.pods if pod.live)
     run = cycle.running(target, taken)
-    work = schedule.clockwork(spec, store.bases.values(), run, _began(seen, run), now)
+    began = _began(seen, store, run)
+    work = schedule.clockwork(spec, store.bases.values(), run, began, now)
     judged = candidate.judge(model, seen, store, target, now)
     progress = judged.progress
     may_start = work.start and not spec.suspend and not (target.stable is None and blocks_bootstrap(spec))
@@ -64,14 +67,22 @@ def situation(model: OnlineModel, seen: Observed, store: StoreView, target: Targ
         lifted=candidate.lifted(model),
     )
     state = cycle.state_of(target, live)
-    return Situation(target, state, facts, run, work, judged)
+    return Situation(target, state, facts, run, began, work, judged)
 
 
-def _began(seen: Observed, run: Run | None) -> datetime | None:
-    """Tell when the trainer of a run began, if it is at work."""
+def _began(seen: Observed, store: StoreView, run: Run | None) -> datetime | None:
+    """Tell when the trainer that works on a run claimed its log: from then on it trains.
+
+    Not when its container began: the import of its libraries may take longer than a short run. A claim from before its
+    Job was made is of a former one, which got nowhere.
+    """
     if run is None:
         return None
-    return next((job.started for job in seen.jobs_of(Role.A) if job.number == run.makes and not job.deleting), None)
+    log = store.runs.get(run.makes)
+    job = next((job for job in seen.jobs_of(Role.A) if job.number == run.makes and not job.deleting), None)
+    if log is None or log.claimed is None or job is None or job.phase is not JobPhase.ACTIVE:
+        return None
+    return log.claimed if job.created is None or log.claimed >= job.created else None
 
 
 def slowest(pods: tuple[PodView, ...]) -> PodView | None:

@@ -62,6 +62,8 @@ class LogView:
     number: int
     last: int = 0
     update: int = 0
+    claimed: datetime | None = None
+    """When the newest writer won its barrier: from then on it restores and trains."""
     watermark: datetime | None = None
     windows: tuple[Window, ...] = ()
     counters: Mapping[str, Counters] = field(default_factory=dict)

@@ -121,7 +121,7 @@ def _cycle(picture: Picture, situation: Situation) -> CycleStatus:
 
 
 def _progress(picture: Picture, situation: Situation) -> int | None:
-    cut, began = situation.work.cut, _began(picture, situation)
+    cut, began = situation.work.cut, situation.began
     if situation.state is CycleState.ROLLING_OUT:
         pods = len(picture.seen.pods)
         return round(100 * situation.judged.progress.on_candidate / pods) if pods else 0
@@ -129,11 +129,6 @@ def _progress(picture: Picture, situation: Situation) -> int | None:
         return None
     # In steps of five: a percentage that changes at every look would be a write at every look.
     return 5 * min(20, max(0, int(20 * (picture.now - began) / (cut - began))))
-
-
-def _began(picture: Picture, situation: Situation) -> datetime | None:
-    makes = situation.run.makes if situation.run is not None else None
-    return next((job.started for job in picture.seen.jobs if job.role.value == "a" and job.number == makes), None)
 
 
 def _rollout(situation: Situation) -> RolloutStatus:

@@ -145,8 +145,10 @@ def _log(store: Store, model: str, log: LogId, cache: Cache) -> LogView:
     slots = list_slots(store, log, after=max(known, default=0))
     for slot in slots[-TAIL:]:
         known[slot] = read_slot(store, log, slot, model).record
+    barrier = max((slot for slot, record in known.items() if _is_barrier(record)), default=0)
     for slot in sorted(known)[:-TAIL]:
-        del known[slot]
+        if slot != barrier:
+            del known[slot]
     return view(log.number, known)
 
 
@@ -158,6 +160,7 @@ def view(number: int, records: dict[int, Record | None]) -> LogView:
         if record is not None and record.kind in (*SERVED, Kind.INCREMENT)
     ]
     last = applied[-1] if applied else None
+    barriers = [record.created for record in records.values() if record is not None and _is_barrier(record)]
     windows: dict[tuple[str, object, object], Window] = {}
     for record in applied:
         windows.update({(window.task, window.start, window.end): window for window in record.windows})
@@ -165,11 +168,16 @@ def view(number: int, records: dict[int, Record | None]) -> LogView:
         number=number,
         last=max(records, default=0),
         update=last.slot if last is not None else 0,
+        claimed=max(barriers, default=None),
         watermark=last.watermark if last is not None else None,
         windows=tuple(windows.values()),
         counters=last.counters if last is not None else {},
         voids=tuple((record.slot, record.voids) for record in applied if record.voids is not None),
     )
+
+
+def _is_barrier(record: Record | None) -> bool:
+    return record is not None and record.kind is Kind.BARRIER
 
 
 def _forget(cache: Cache, wanted: set[LogId]) -> None:

@@ -64,6 +64,7 @@ class Trainer(threading.Thread):
             self.said, self.code = Termination.of(error).to_json(), Termination.of(error).exit_code
 
     def _a(self) -> None:
+        LogWriter(self.store, self.config.model, LogId.runs(self.config.number), uid=new_uid()).claim()
         while not self.ended.wait(TICK):
             found = read_target(self.store)
             run = found[0].run if found is not None else None

@@ -107,14 +107,17 @@ def decided(world: World, snapshot: tuple[Any, ...]) -> Action | None:
         for number, _ in bases
     ]
     jobs = [builders.job(child_of(here, number)) for number in b_jobs]
+    runs = {}
     if a_job is not None:
-        began = NOW - timedelta(hours=4) if due else NOW
-        jobs.append(builders.job(child_of(here, a_job[1], _run(a_job)), started=began))
+        claimed = NOW - timedelta(hours=4) if due else NOW
+        jobs.append(builders.job(child_of(here, a_job[1], _run(a_job))))
+        runs = {a_job[1]: builders.log(a_job[1], claimed=claimed)}
     store = StoreView(
         target=None if target == EMPTY else real(target),
         etag=None if target == EMPTY else "etag",
         bases={view.number: view for view in views},
         updates={number: builders.log(number) for number in b_jobs},
+        runs=runs,
     )
     running = tuple(builders.pod(name, None if at == DOWN else at) for name, at in zip(PODS, pods, strict=True))
     seen = Observed(builders.CLUSTER, store, Memory(NOW), jobs=tuple(jobs), pods=running)

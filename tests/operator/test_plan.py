@@ -44,7 +44,7 @@ JOBS = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0, base(0))))
 STREAMING = observed(
     MODEL,
     bases=[base(0, created=NOW - HOUR)],
-    store={"target": target(run=RUN), "updates": {0: log(0)}},
+    store={"target": target(run=RUN), "updates": {0: log(0)}, "runs": {1: log(1, claimed=NOW)}},
     pods=PODS,
     jobs=JOBS,
 )
