@@ -46,7 +46,7 @@ class Script:
     folder: Path
     data: Path | None = None
     calm: float = 20.0
-    seconds: float = 330.0
+    seconds: float = 420.0
 
     def source(self) -> tuple[Source, str]:
         """What is played, and its name."""
@@ -80,6 +80,7 @@ def run(kube: Kube, script: Script) -> None:
     draw(script.folder / "demo.png", seen, found)
     screen.print(text(seen, found))
     screen.print(f"\nreport: {script.folder}/report.json, report.csv, kubectl.txt, answers.jsonl; picture: demo.png")
+    screen.print(f"The system goes on: kubectl -n {kube.namespace} get om -w; python -m e2e.demo --down removes it.")
     if not found.held:
         names = "; ".join(f"{check.name} ({check.detail})" for check in found.checks if not check.held)
         raise NotHeldError(f"did not hold: {names}")
@@ -124,17 +125,16 @@ def _show(system: System, play: Play, script: Script, shown: Watched) -> Evidenc
         play.await_("the first answer", lambda: bool(play.client.answers), 30)
     served = play.client.answers[0].answered_ms
     play.await_("everyday", lambda: _now_ms() > served + script.calm * 1000, script.calm + 30)
-    play.generator.begin_promotion()
-    screen.say("the promotion begins: other brands, segments and prices count from now on")
+    if script.data is None:
+        play.generator.begin_promotion()
+        screen.say("the promotion begins: other brands, segments and prices count from now on")
     _swaps(play, screen)
     mode_change, before, mode = _change_mode(system, play, screen)
     with screen.step("end the stream"):
         play.stop()
         after = system.serving_pods(plan.name)
     shown.watcher.stop()
-    moments = Moments(
-        live, served, play.generator.promotion_ms if script.data is None else None, mode_change, _now_ms()
-    )
+    moments = Moments(live, served, play.generator.promotion_ms, mode_change, _now_ms())
     with screen.step("judge the answers: compute a sample again from the store, ask the frozen base"):
         judged = judge(
             play.store(), play.generator.blocks, play.client.answers, int(script.pace.label_delay * 1000), SAMPLE
