@@ -34,7 +34,9 @@ def test_difference(given, expected):
 def test_columns_stand_side_by_side():
     truth = Truth(3)
     blocks = {n: Block(n, 1000 * n, truth.draw(0.0, 4)) for n in range(3)}
-    scored = score_all([answer(5, 1, 2), answer(6, 1, 0)], blocks, {"ctr": np.ones(8), "cvr": np.ones(8)})
+    scored = score_all(
+        [answer(5, 1, 2), answer(6, 1, 0)], blocks, {"ctr": np.ones(8, np.float32), "cvr": np.ones(8, np.float32)}
+    )
     assert scored.event_ms.tolist() == [2000] * 4 + [0] * 4
     assert scored.click[:4].tolist() == blocks[2].batch.click.tolist()
     assert scored.ctr["truth"][4:].tolist() == blocks[0].batch.true_ctr.tolist()
@@ -42,5 +44,5 @@ def test_columns_stand_side_by_side():
 
 
 def test_no_answers_give_empty_columns():
-    scored = score_all([], {}, {"ctr": np.zeros(0), "cvr": np.zeros(0)})
+    scored = score_all([], {}, {"ctr": np.zeros(0, np.float32), "cvr": np.zeros(0, np.float32)})
     assert len(scored.event_ms) == len(scored.click) == len(scored.ctr["served"]) == 0

@@ -58,6 +58,7 @@ def test_all_holds_when_all_is_well():
     found = find(evidence(), 30_000)
     assert [check.name for check in found.checks if not check.held] == []
     assert found.held
+    assert found.fresh is not None
     assert found.fresh.p50 == pytest.approx(4.02)
     assert [base for _, base in found.swaps] == [1, 2, 3, 4, 5]
     assert len(found.windows) == 10
@@ -100,7 +101,7 @@ def test_a_frozen_base_as_good_is_no_gain():
 
 
 def test_nothing_seen_holds_nothing():
-    none = np.zeros(0)
+    none = np.zeros(0, np.float32)
     nothing = Scored(none.astype(np.int64), none, none, {}, {})
     found = find(evidence(answers=[], scored=nothing, recomputed=[]), 30_000)
     assert not any(check.held for check in found.checks[:2])

@@ -79,4 +79,5 @@ def test_swaps_are_the_first_answers_of_each_base():
 def test_spread():
     assert spread([]) is None
     found = spread([float(value) for value in range(101)])
+    assert found is not None
     assert (found.p50, found.p99, found.largest, found.count) == (50.0, 99.0, 100.0, 101)

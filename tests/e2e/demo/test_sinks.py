@@ -1,4 +1,5 @@
 import threading
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e.demo.errors import CannotReachError
-from e2e.demo.sinks import SegmentSink, segment_name
+from e2e.demo.sinks import S3, SegmentSink, segment_name
 from e2e.demo.tf_example import tfrecords
 
 
@@ -15,12 +16,12 @@ def test_names_sort_by_time_of_writing(written):
     assert sorted(segment_name(*one) for one in written) == [segment_name(*one) for one in sorted(written)]
 
 
-class Bucket:
+class Bucket(S3):
     """An S3 endpoint that fails a number of times first."""
 
     def __init__(self, failures):
         self.endpoint = "http://store"
-        self.client = self
+        self.client: Any = self
         self.objects = {}
         self._failures = failures
         self.tried = threading.Event()
