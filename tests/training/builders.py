@@ -130,7 +130,7 @@ def raw(records: Sequence[bytes]) -> list[RawSample]:
     return [RawSample((0, i + 1), record) for i, record in enumerate(records)]
 
 
-def eventually(condition: Callable[[], object], seconds: float = 30.0) -> bool:
+def eventually(condition: Callable[[], object], seconds: float = 120.0) -> bool:
     """Wait until a condition holds; False when it never did."""
     pause = threading.Event()
     deadline = time.monotonic() + seconds

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem_ops import Delta, Snapshot
 from tandem_training.checkpoints import (
@@ -86,6 +86,7 @@ def test_zero_rows(drop, keys):
     assert len(tensors["rows/t/values"]) == len(keys)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4_000_000_000_000))
 def test_times_round_trip_to_the_millisecond(ms):
     assert ms_of(time_of(ms)) == ms

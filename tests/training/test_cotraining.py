@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem_training.cotraining import MAX_IN_A_ROW, Turns, Waiting, choose
 
@@ -31,6 +31,7 @@ streams = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(streams, st.builds(Turns, st.integers(-1, 3), st.integers(0, 20)))
 def test_never_stalls_while_a_stream_is_ready(waiting, turns):
     chosen = choose(waiting, turns, batch=256, patience=1.0)
@@ -40,6 +41,7 @@ def test_never_stalls_while_a_stream_is_ready(waiting, turns):
         assert ready[chosen]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1), min_size=30, max_size=60))
 def test_no_ready_stream_starves(ahead):
     """However the event times stand, a stream that is always ready waits at most MAX_IN_A_ROW steps."""

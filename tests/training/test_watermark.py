@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tandem_training.watermark import StreamTime, watermark
 
@@ -25,6 +25,7 @@ def test_watermark(streams, before, expected):
 times = st.builds(StreamTime, st.integers(0, 10**13), st.integers(0, 10**6), st.booleans())
 
 
+@settings(deadline=None)
 @given(st.lists(times, min_size=1, max_size=5))
 def test_never_ahead_of_a_stream_that_is_not_idle(streams):
     mark = watermark(streams, None)

@@ -73,13 +73,23 @@ class ModelState:
             if variable.trainable
         }
         self.step = 0
+        # One call for all variables, compiled and run once here: a cut must hold training up for milliseconds only.
+        self._read = tf.function(self._read_all, input_signature=(), autograph=False).get_concrete_function()
+        self._read()
 
     def cut_dense(self) -> DenseCut:
         """Copy all dense weights and slots."""
+        weights, slots = self._read()
         return DenseCut(
-            weights={name: variable.numpy() for name, variable in self.weights.items()},
-            slots={name: {slot: v.numpy() for slot, v in slots.items()} for name, slots in self.slots.items()},
+            weights={name: value.numpy() for name, value in weights.items()},
+            slots={name: {slot: value.numpy() for slot, value in of.items()} for name, of in slots.items()},
             step=self.step,
+        )
+
+    def _read_all(self) -> tuple[dict[str, tf.Tensor], dict[str, dict[str, tf.Tensor]]]:
+        return (
+            {name: variable.read_value() for name, variable in self.weights.items()},
+            {name: {slot: v.read_value() for slot, v in slots.items()} for name, slots in self.slots.items()},
         )
 
     def rows(self) -> dict[str, int]:
