@@ -142,7 +142,7 @@ def _child(kind: str, name: str, model: OnlineModel, values: Manifest, template:
     return _rendered(kind, json.dumps({"values": whole, "placement": _placement(template)}, sort_keys=True))
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=1024)
 def _rendered(kind: str, text: str) -> Child:
     """Render a child from its values as JSON; the same values are rendered at every look, so the outcome is kept."""
     given = json.loads(text)

@@ -24,7 +24,6 @@ from tandem_operator.queue import KeyedQueue
 from tandem_operator.reconcile import Reconciler
 from tandem_operator.reports import DirectReports, ProxyReports, Reports
 from tandem_operator.settings import Settings
-from tandem_operator.stores import Stores
 from tandem_operator.workers import work
 
 log = structlog.get_logger()
@@ -106,7 +105,7 @@ async def _operate(settings: Settings, kube: Kube, reports: Reports, metrics: Me
     loop = asyncio.get_running_loop()
     reconciler = Reconciler(
         kube=kube,
-        observer=Observer(kube, Stores(), reports),
+        observer=Observer(kube, reports),
         applier=Applier(kube),
         images=settings.images,
         metrics=metrics,

@@ -18,7 +18,7 @@ from tandem_operator.children import CREDENTIALS, serving_name
 from tandem_operator.errors import ObjectGone
 from tandem_operator.kube import DEPLOYMENTS, JOBS, NAMESPACES, PODS, SECRETS, SERVICES, Kind, Kube
 from tandem_operator.observed import ChildView, Memory, Observed, StoreFault, StoreView
-from tandem_operator.stores import Credentials, Stores
+from tandem_operator.stores import Credentials, open_model_store
 from tandem_operator.trainers import store_config
 
 
@@ -34,9 +34,8 @@ class Looks:
 class Observer:
     """Looks at models."""
 
-    def __init__(self, kube: Kube, stores: Stores, asker: reports.Reports) -> None:
+    def __init__(self, kube: Kube, asker: reports.Reports) -> None:
         self._kube = kube
-        self._stores = stores
         self._asker = asker
         self._cluster: str | None = None
 
@@ -94,7 +93,7 @@ class Observer:
     async def _store(self, model: OnlineModel) -> Store | StoreFault:
         name = model.spec.store.s3.credentials_secret
         if name is None:
-            return self._stores.open(store_config(model), None)
+            return open_model_store(store_config(model), None)
         try:
             secret = await self._kube.get(SECRETS, model.metadata.namespace, name)
         except ObjectGone:
@@ -102,7 +101,7 @@ class Observer:
         credentials = _decode(secret)
         if credentials is None:
             return _missing(f'Secret "{name}" needs')
-        return self._stores.open(store_config(model), credentials)
+        return open_model_store(store_config(model), credentials)
 
 
 def _decode(secret: dict[str, Any]) -> Credentials | None:

@@ -189,6 +189,7 @@ def _retention(here: facts.Situation, seen: Observed, now: datetime) -> tuple[Ac
     needed = {target.stable, target.candidate, here.run.parent if here.run is not None else None, *here.facts.live}
     needed |= {base.base for base in target.history[-2:]} | {max(here.facts.usable, default=None)}
     needed |= {job.number for job in seen.jobs_of(Role.B)}
+    needed |= {held.base for pod in seen.pods if pod.report is not None for held in pod.report.loaded}
     return (Retain(frozenset(number for number in needed if number is not None)),)
 
 
@@ -199,7 +200,7 @@ def _requeue(
 
     Often enough that the status does not lie.
     """
-    if acting or here.state is not CycleState.STREAMING:
+    if acting or here.state not in (CycleState.STREAMING, CycleState.BOOTSTRAPPING):
         return SOON
     steady = max(SOON, min(SLOWEST, model.spec.swift.interval / 2))
     instants = [

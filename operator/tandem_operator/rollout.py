@@ -55,6 +55,8 @@ def look(target: Target, spec: Rollout, pods: Sequence[PodView], watching_since:
     deadline = max(target.since, watching_since) + hold + spec.progress_deadline
     held_until = target.since + hold
     behind = [pod.name for pod in live if pod.base != base]
+    # A pod that could not be asked is behind, but that is no fact about the candidate.
+    elsewhere = [pod.name for pod in live if pod.base not in (base, None)]
     coming = [pod.name for pod in listed if pod.running and not pod.live]
     answer = not behind and (bool(live) or not pods)
     overdue = now >= deadline
@@ -64,7 +66,7 @@ def look(target: Target, spec: Rollout, pods: Sequence[PodView], watching_since:
         next_share=_share(target, spec, pods, target.step + 1),
         steps=steps,
         done=done,
-        against=_against(target, listed, behind, coming, overdue=overdue and not spec.paused),
+        against=_against(target, listed, elsewhere, coming, overdue=overdue and not spec.paused),
         on_candidate=sum(pod.base == base for pod in pods if pod.live),
         waits_until=min((at for at in (held_until, deadline) if at > now), default=None),
         doing=_doing(behind, coming, held_until if answer and now < held_until else None, paused=spec.paused),
@@ -83,7 +85,7 @@ def _share(target: Target, spec: Rollout, pods: Sequence[PodView], step: int) ->
 
 
 def _against(
-    target: Target, listed: Sequence[PodView], behind: Sequence[str], coming: Sequence[str], *, overdue: bool
+    target: Target, listed: Sequence[PodView], elsewhere: Sequence[str], coming: Sequence[str], *, overdue: bool
 ) -> str | None:
     for pod in listed:
         seen = pod.report.candidate if pod.report is not None else None
@@ -94,8 +96,8 @@ def _against(
     ended = [
         pod.name for pod in listed if pod.name in coming and pod.restarted is not None and pod.restarted >= target.since
     ]
-    if behind:
-        return f"{', '.join(behind)} did not answer from it within the deadline"
+    if elsewhere:
+        return f"{', '.join(elsewhere)} did not answer from it within the deadline"
     return f"{', '.join(ended)} ended while loading it" if ended else None
 
 

@@ -30,6 +30,8 @@ class Clockwork:
     """What the run carries as its due time; None for runs that start as soon as they can."""
     cut: datetime | None
     """When the present run is to be cut; None while that cannot be told."""
+    expected: datetime | None
+    """When it will probably be cut, for people; told before its trainer has begun."""
     next_look: datetime | None
     """When the answer may change by time alone."""
 
@@ -50,11 +52,13 @@ def clockwork(
     edge = next_mode_change(spec.promotion.windows, now)
     if not known:
         cut = began + spec.bootstrap.duration if began is not None else None
-        return Clockwork(start=True, due=None, cut=cut, next_look=_later(now, cut, edge))
+        return Clockwork(start=True, due=None, cut=cut, expected=cut, next_look=_later(now, cut, edge))
     newest = max((base.created for base in known if base.created is not None), default=None)
     if spec.mode_at(now) is Mode.PROMOTION:
-        cut = max(filter(None, (newest, began))) + spec.promotion.swap_every if began is not None else None
-        return Clockwork(start=True, due=None, cut=cut, next_look=_later(now, cut, edge))
+        known_from = [at for at in (newest, began) if at is not None]
+        expected = max(known_from) + spec.promotion.swap_every if known_from else None
+        cut = expected if began is not None else None
+        return Clockwork(start=True, due=None, cut=cut, expected=expected, next_look=_later(now, cut, edge))
     return _daily(spec, known, run, began, now)
 
 
@@ -71,7 +75,7 @@ def _daily(
         cut = spec.daily.next_due(began)
     else:
         cut = None
-    return Clockwork(start=not served, due=slot, cut=cut, next_look=_later(now, cut, upcoming, edge))
+    return Clockwork(start=not served, due=slot, cut=cut, expected=cut, next_look=_later(now, cut, upcoming, edge))
 
 
 def _later(now: datetime, *instants: datetime | None) -> datetime | None:
@@ -82,6 +86,6 @@ def next_swap(spec: Spec, work: Clockwork, run: Run | None, now: datetime) -> da
     """Tell a person when the next base is due: the cut of the run, or the start of the next Daily one."""
     if run is not None and run.cut is not None:
         return run.cut
-    if run is not None and work.cut is not None:
-        return work.cut
+    if run is not None and work.expected is not None:
+        return work.expected
     return spec.daily.next_due(now) if spec.mode_at(now) is Mode.DAILY and run is None else None

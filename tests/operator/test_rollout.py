@@ -81,6 +81,15 @@ RESTARTED = NOW - timedelta(minutes=2)
             "p1 did not answer from it within the deadline",
         ),
         (
+            "one could not be asked, beyond the deadline: no fact about the candidate",
+            at(1, "p0", since=LATE),
+            AT_ONCE,
+            [pod("p0", None, ready=True)],
+            OLD,
+            False,
+            None,
+        ),
+        (
             "the deadline starts anew after an interruption",
             at(1, *ALL, since=LATE),
             AT_ONCE,

@@ -58,6 +58,7 @@ def test_daily_looks_again_when_the_next_run_is_due():
     "spec run expected",
     [
         ("Promotion: the cut to come", PROMOTION, Run(0, 1), NOW + 3 * HOUR),
+        ("Promotion: what is to be expected", PROMOTION, Run(0, 1), NOW + 3 * HOUR),
         ("cut already: that is when", PROMOTION, Run(0, 1, None, NOW - MINUTE), NOW - MINUTE),
         ("Daily between runs: the next due time", DAILY, None, NEXT),
     ],
