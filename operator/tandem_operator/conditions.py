@@ -35,7 +35,7 @@ def available(picture: Picture) -> Finding:
     situation = picture.situation
     if situation is not None and situation.target.stable is None:
         return Finding("False", Reason.NO_BASE_YET.value, "There is no base to serve yet.")
-    why = next((f" {pod.termination.message}" for pod in picture.seen.pods if pod.termination is not None), "")
+    why = next((f" {pod.termination.message}" for pod in picture.newest_pods if pod.termination is not None), "")
     return Finding("False", Reason.NO_POD_READY.value, f"None of {replicas} pods answers.{why}")
 
 

@@ -127,6 +127,8 @@ class PodView:
     deleting: bool = False
     running: bool = False
     created: datetime | None = None
+    template: str = ""
+    """Hash of the template that it was made from."""
     restarted: datetime | None = None
     """When its container last ended."""
     termination: Termination | None = None

@@ -50,6 +50,13 @@ class Picture:
         return tuple(pod for pod in self.seen.pods if pod.ready and pod.live)
 
     @property
+    def newest_pods(self) -> tuple[PodView, ...]:
+        """The serving pods of the newest template: what keeps others from starting may be mended already."""
+        dated = [pod for pod in self.seen.pods if pod.created is not None]
+        newest = max(dated, key=lambda pod: (pod.created, pod.name), default=None)
+        return tuple(pod for pod in self.seen.pods if newest is None or pod.template == newest.template)
+
+    @property
     def oldest(self) -> PodView | None:
         """The live pod whose watermark is the oldest."""
         return slowest(self.seen.pods)
@@ -122,9 +129,10 @@ def _wanted_names(picture: Picture) -> set[str]:
 
 
 def _pod_trouble(picture: Picture) -> Trouble | None:
-    ended = [pod.termination for pod in picture.seen.pods if pod.termination is not None]
+    pods = picture.newest_pods
+    ended = [pod.termination for pod in pods if pod.termination is not None]
     users = next((one for one in ended if one.kind is Fault.USER), None)
-    return Trouble(users.reason, users.message) if users is not None else _waits(picture, picture.seen.pods)
+    return Trouble(users.reason, users.message) if users is not None else _waits(picture, pods)
 
 
 def _waits(picture: Picture, children: Sequence[JobView | PodView]) -> Trouble | None:

@@ -58,6 +58,7 @@ def pod(found: Json, report: PodReport | None) -> PodView:
         deleting="deletionTimestamp" in meta,
         running=status.get("phase") == "Running",
         created=_time(meta.get("creationTimestamp")),
+        template=meta.get("labels", {}).get("pod-template-hash", ""),
         restarted=_restarted(found),
         termination=None if ready else _termination(found),
         waiting=_waiting(found),

@@ -99,6 +99,7 @@ CONTRACT = {
 }
 KAFKA = {"bootstrapServers": "kafka:9092", "topic": "clicks", "startAt": "Earliest"}
 STREAM = {"name": "click", "task": "ctr", "kafka": KAFKA, "segments": None}
+NO_SECRET = 'CreateContainerConfigError: secret "s3" not found'
 SICK = Counters(10, 8, {"NotAnExample": 2})
 AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
 
@@ -149,6 +150,32 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
             "False",
             "Settled",
             "",
+        ),
+        (
+            "what keeps pods of a former template from starting",
+            {
+                "pods": (
+                    pod("p0", None, template="former", created=NOW - HOUR, waiting=NO_SECRET),
+                    pod("p1", None, template="now", created=NOW - MINUTE),
+                )
+            },
+            "Stalled",
+            "False",
+            "Settled",
+            "",
+        ),
+        (
+            "what keeps pods of the newest template from starting",
+            {
+                "pods": (
+                    pod("p0", 0, template="former", created=NOW - HOUR),
+                    pod("p1", None, template="now", created=NOW, waiting=NO_SECRET),
+                )
+            },
+            "Stalled",
+            "True",
+            "MissingSecret",
+            "s3",
         ),
         (
             "the API server refuses",
