@@ -67,23 +67,27 @@ check: setup ## format, lint, types, imports, generated files
 	$(call SAY,check: generated files)
 	$(PY) -m tandem_operator.crd --check
 
-unit: setup ## the tests that need no cluster
+unit: setup ## the tests that need no pods
 	$(call SAY,unit tests)
 	$(PY) -m pytest tests
 
-cluster: setup ## a real Kubernetes on this machine (not when KUBECONFIG names one)
-	python3 -m e2e.cluster up
+cluster: setup ## a real Kubernetes on this machine, unless KUBECONFIG names one
+	$(call SAY,cluster)
+	$(if $(KUBECONFIG),@echo "using $(KUBECONFIG)",python3 -m e2e.cluster up)
 
-images: ## build the images and push them to TANDEM_REGISTRY, else to the cluster's registry
+images: ## build the images; push them to TANDEM_REGISTRY, or else to the cluster's registry
+	$(call SAY,images)
 	python3 -m e2e.images build --push
 
 e2e: setup cluster images ## faults on a real cluster
 	$(call SAY,end-to-end tests)
 	$(PY) -m pytest e2e/faults
 
-test: check unit e2e ## all checks and tests
+# The cluster comes before the unit tests: some of them ask its API server, and its programs.
+test: check cluster unit images e2e ## all checks and tests; leaves the cluster running (make down)
 
 demo: setup cluster images ## the whole system on a real cluster, with its report
+	$(call SAY,demonstration)
 	$(PY) -m e2e.demo $(if $(DATA),--data $(DATA))
 
 down: ## remove what demo and test started
