@@ -7,12 +7,11 @@ import pytest
 
 from e2e.demo.kube import Json
 from e2e.faults.kill import cut, kill
-from e2e.faults.world import World
+from e2e.faults.world import S3_PORT, World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 STATES = ("Streaming", "Verifying", "RollingOut", "Promoted")
-S3_PORT = 8333
 
 
 def test_the_operator_dies_in_every_state_and_the_cycle_goes_on(world: World) -> None:
@@ -57,7 +56,7 @@ def test_trainer_a_dies_and_the_next_base_still_comes(world: World) -> None:
 def test_trainer_b_dies_in_the_middle_of_an_upload(world: World, own_cluster: None) -> None:  # noqa: ARG001
     with world.watched() as seen:
         trainer = world.pod("b")
-        store = _pod_address(world, "app.kubernetes.io/name=seaweedfs")
+        store = world.address("app.kubernetes.io/name=seaweedfs")
         base = int(trainer["metadata"]["labels"]["tandem.dev/number"])
         with cut(world.kube, trainer["status"]["podIP"], store, S3_PORT):
             stuck = _newest_slot(world, base)
@@ -84,7 +83,7 @@ def test_a_serving_pod_dies_and_the_others_answer(world: World) -> None:
 
 
 def test_the_store_is_cut_off_for_twenty_seconds(world: World, own_cluster: None) -> None:  # noqa: ARG001
-    store = _pod_address(world, "app.kubernetes.io/name=seaweedfs")
+    store = world.address("app.kubernetes.io/name=seaweedfs")
     refused = set(_refused(world))
     with world.watched() as seen:
         with cut(world.kube, "10.244.0.0/16", store, S3_PORT):
@@ -95,10 +94,6 @@ def test_the_store_is_cut_off_for_twenty_seconds(world: World, own_cluster: None
         world.play.await_base(world.play.newest_base(), 240)
     assert not seen.failures, seen.failures[0]
     assert set(_refused(world)) == refused, "a base was refused for the network's fault"
-
-
-def _pod_address(world: World, labels: str) -> str:
-    return str(world.kube.items("pods", "-l", labels)[0]["status"]["podIP"])
 
 
 def _newest_slot(world: World, base: int) -> int:

@@ -34,13 +34,13 @@ def test_a_wrong_spec_is_told_and_an_edit_puts_it_right(
     right = _at(made["spec"], path[:-1])[path[-1]]
     world.kube.apply({**made, "spec": _changed(made["spec"], path, wrong)})
     try:
-        world.until(f"{name} told as {reason}", lambda: _stalled(world, name).get("reason") == reason, 120)
+        world.until(f"{name} told as {reason}", lambda: _stalled(world, name).get("reason") == reason, 120, name)
         told = str(_stalled(world, name)["message"])
         assert wrong in told, told
         assert path[-1] in told, told
         world.kube.patch("om", name, {"spec": _nested(path, right)})
-        world.until(f"{name} is no longer stalled", lambda: _stalled(world, name).get("status") == "False", 120)
-        world.until(f"{name} trains", lambda: _trains(world, name), 120)
+        world.until(f"{name} is no longer stalled", lambda: _stalled(world, name).get("status") == "False", 120, name)
+        world.until(f"{name} trains", lambda: _trains(world, name), 120, name)
     finally:
         world.kube.run("delete", "om", name, "--wait", "--timeout=60s", timeout=70)
 

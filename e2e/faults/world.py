@@ -23,6 +23,7 @@ from e2e.faults.kill import kill, newest_pod
 PLAN = Plan(bootstrap=15, swap_every=40)
 PACE = Pace(rate=200, history=60)
 RECOMPUTED = 12
+S3_PORT = 8333
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,10 @@ class World:
         pod = newest_pod(self.kube, labels)
         return pod if pod is not None else self.pod(role)
 
+    def address(self, labels: str) -> str:
+        """The address of the only pod with these labels."""
+        return str(self.kube.items("pods", "-l", labels)[0]["status"]["podIP"])
+
     def operator_pod(self) -> Json | None:
         """The operator's running pod."""
         return newest_pod(self.kube, OPERATOR_SELECTOR, OPERATOR_NAMESPACE)
@@ -71,12 +76,12 @@ class World:
             words = ("delete", "pod", pod["metadata"]["name"], "--grace-period=0", "--force", "--ignore-not-found")
             self.kube.run("--namespace", OPERATOR_NAMESPACE, *words)
 
-    def until(self, what: str, holds: Callable[[], bool], seconds: float) -> None:
-        """Wait for something; what the OnlineModel says is part of the message when it does not come."""
+    def until(self, what: str, holds: Callable[[], bool], seconds: float, model: str = "") -> None:
+        """Wait; when it does not come, what the OnlineModel (the one under fault, or ``model``) says is told, too."""
         try:
             self.play.await_(what, holds, seconds)
         except TimeoutError as error:
-            error.add_note(self.system.explain(self.name))
+            error.add_note(self.system.explain(model or self.name))
             raise
 
     def history(self) -> History:
