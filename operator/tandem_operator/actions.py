@@ -80,4 +80,9 @@ class Retain:
     """Bases that the cycle, pods or a run need, whatever their age."""
 
 
-Action = WriteTarget | Apply | CreateJob | DeleteJob | Tell | SetFinalizer | PurgeStore | Retain
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Delete data that no manifest names: what writers left behind that died before their manifest."""
+
+
+Action = WriteTarget | Apply | CreateJob | DeleteJob | Tell | SetFinalizer | PurgeStore | Retain | Sweep

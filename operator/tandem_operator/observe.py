@@ -123,4 +123,4 @@ def _role(pod: dict[str, Any]) -> str:
 
 def begin(now: datetime) -> Memory:
     """Give the memory of a model that is seen for the first time."""
-    return Memory(watching_since=now)
+    return Memory(watching_since=now, swept=now)

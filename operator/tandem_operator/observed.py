@@ -194,6 +194,8 @@ class Memory:
     """(kind, name) of a child → its generation after this process applied it."""
     retained: datetime | None = None
     """When retention last ran."""
+    swept: datetime | None = None
+    """When orphaned data were last looked for; when observing began, until they were."""
     refusal: str | None = None
     """What the API server refused at the last look, in its words."""
 

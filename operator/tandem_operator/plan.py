@@ -21,6 +21,7 @@ from tandem_operator.actions import (
     Retain,
     SetFinalizer,
     Severity,
+    Sweep,
     Tell,
     WriteTarget,
 )
@@ -34,6 +35,8 @@ SOON = timedelta(seconds=1)
 """When to look again while pods or trainers are on their way somewhere."""
 SLOWEST = timedelta(seconds=15)
 RETENTION_EVERY = timedelta(minutes=10)
+SWEEP_EVERY = timedelta(hours=6)
+"""A sweep reads every manifest; no reason to begin with one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +185,9 @@ def _deletion(model: OnlineModel, seen: Observed, now: datetime) -> Plan:
 
 
 def _retention(here: facts.Situation, seen: Observed, now: datetime) -> tuple[Action, ...]:
-    last = seen.memory.retained
+    last, swept = seen.memory.retained, seen.memory.swept
+    if here.state is CycleState.STREAMING and swept is not None and now - swept >= SWEEP_EVERY:
+        return (Sweep(),)
     if here.state is not CycleState.STREAMING or (last is not None and now - last < RETENTION_EVERY):
         return ()
     target = here.target

@@ -21,6 +21,7 @@ from tandem_operator.actions import (
     PurgeStore,
     Retain,
     SetFinalizer,
+    Sweep,
     Tell,
     WriteTarget,
 )
@@ -144,13 +145,13 @@ class Reconciler:
                 await self._applier.set_finalizer(model, action)
             case Tell():
                 await self._applier.tell(model, action)
-            case WriteTarget() | Retain() | PurgeStore():
+            case WriteTarget() | Retain() | Sweep() | PurgeStore():
                 if store is None:
                     raise Stale("the store cannot be opened any more")
                 await self._write_store(model, store, action, known)
 
     async def _write_store(
-        self, model: OnlineModel, store: Store, action: WriteTarget | Retain | PurgeStore, known: Known
+        self, model: OnlineModel, store: Store, action: WriteTarget | Retain | Sweep | PurgeStore, known: Known
     ) -> None:
         match action:
             case WriteTarget():
@@ -163,13 +164,17 @@ class Reconciler:
                     revision=action.target.revision,
                 )
             case Retain():
-                now = self._now()
-                freed = await asyncio.to_thread(
-                    target_store.retain, store, model.key, action, model.spec.store.retention, now
-                )
+                now, policy = self._now(), model.spec.store.retention
+                # Noted before it is done: what takes longer than a look may take is not begun again at once.
                 known.memory = replace(known.memory, retained=now)
+                freed = await asyncio.to_thread(target_store.retain, store, model.key, action, policy, now)
                 if freed.manifests:
                     log.info("retired", model=model.key, manifests=freed.manifests, objects=freed.objects)
+            case Sweep():
+                now, policy = self._now(), model.spec.store.retention
+                known.memory = replace(known.memory, swept=now)
+                gone = await asyncio.to_thread(target_store.sweep, store, model.key, action, policy, now)
+                log.info("swept", model=model.key, objects=gone)
             case PurgeStore():
                 await asyncio.to_thread(target_store.purge, store, action)
                 log.info("store purged", model=model.key)

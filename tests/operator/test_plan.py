@@ -14,12 +14,13 @@ from tandem_operator.actions import (
     Retain,
     SetFinalizer,
     Severity,
+    Sweep,
     Tell,
     WriteTarget,
 )
 from tandem_operator.api import ANNOTATION_ADOPT, FINALIZER, OnlineModel, Phase
 from tandem_operator.observed import ChildView, Observed, StoreFault, StoreView
-from tandem_operator.plan import SLOWEST, plan
+from tandem_operator.plan import SLOWEST, SWEEP_EVERY, plan
 from tandem_wire.target import Owner, Run
 
 from tests.operator.builders import (
@@ -186,6 +187,13 @@ def test_retention_runs_now_and_then_and_keeps_what_is_needed():
     assert isinstance(retain, Retain)
     assert 0 in retain.needed
     at_rest(seen)
+
+
+def test_orphaned_data_are_looked_for_now_and_then():
+    long_ago = replace(STREAMING.memory, swept=NOW - SWEEP_EVERY)
+    assert acts(replace(STREAMING, memory=long_ago)) == [Sweep()]
+    lately = replace(STREAMING.memory, swept=NOW - HOUR)
+    assert acts(replace(STREAMING, memory=lately)) == []
 
 
 def deleted(policy: str) -> OnlineModel:

@@ -1,11 +1,11 @@
 """The store as values, read from a real local store."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 from tandem_operator import store_view, target_store
-from tandem_operator.actions import PurgeStore, Retain, WriteTarget
+from tandem_operator.actions import PurgeStore, Retain, Sweep, WriteTarget
 from tandem_operator.api import Retention
 from tandem_operator.errors import Stale
 from tandem_operator.observed import StoreFault, StoreView
@@ -203,6 +203,15 @@ def test_retention_lets_go_of_old_bases_and_keeps_what_is_needed(store):
     policy = Retention.model_validate({"bases": 1, "age": "7d"})
     target_store.retain(store, MODEL, Retain(frozenset({1})), policy, NOW)
     assert {number for number, base in seen(store).bases.items() if base.retired} == {0, 2}
+
+
+def test_a_sweep_takes_old_data_that_no_manifest_names(store):
+    record = make_base(store, 0)
+    write_target(store, target(stable=0), None)
+    put_objects(store, new_uid(), "c1", {(Part.SERVING, "model.json"): b"left behind"})
+    later = datetime.now(UTC) + timedelta(days=2)
+    assert target_store.sweep(store, MODEL, Sweep(), Retention(), later) == 1
+    assert store.head(record.objects[0].key) is not None
 
 
 def test_purging_leaves_nothing(store):
