@@ -99,7 +99,7 @@ CONTRACT = {
 }
 KAFKA = {"bootstrapServers": "kafka:9092", "topic": "clicks", "startAt": "Earliest"}
 STREAM = {"name": "click", "task": "ctr", "kafka": KAFKA, "segments": None}
-NO_SECRET = 'CreateContainerConfigError: secret "s3" not found'  # noqa: S105 - a kubelet's sentence
+NO_SECRET = 'CreateContainerConfigError: secret "s3" not found'  # noqa: S105 - a sentence of the kubelet's  # noqa: S105 - a kubelet's sentence
 SICK = Counters(10, 8, {"NotAnExample": 2})
 AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
 
