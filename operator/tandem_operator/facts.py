@@ -8,6 +8,7 @@ from tandem_wire.target import Run, Target
 from tandem_operator import candidate, cycle, schedule
 from tandem_operator.api import CycleState, OnlineModel, Role
 from tandem_operator.observed import JobPhase, Observed, PodView, StoreView
+from tandem_operator.premises import Facts, running
 from tandem_operator.support import blocks_bootstrap
 
 
@@ -17,7 +18,7 @@ class Situation:
 
     target: Target
     state: CycleState
-    facts: cycle.Facts
+    facts: Facts
     run: Run | None
     began: datetime | None
     """When the trainer of that run began to train."""
@@ -40,13 +41,13 @@ def situation(model: OnlineModel, seen: Observed, store: StoreView, target: Targ
     taken = frozenset(store.bases)
     usable = frozenset(number for number, base in store.bases.items() if base.usable)
     live = tuple(pod.base for pod in seen.pods if pod.live)
-    run = cycle.running(target, taken)
+    run = running(target, taken)
     began = _began(seen, store, run)
     work = schedule.clockwork(spec, store.bases.values(), run, began, now)
     judged = candidate.judge(model, seen, store, target, now)
     progress = judged.progress
     may_start = work.start and not spec.suspend and not (target.stable is None and blocks_bootstrap(spec))
-    facts = cycle.Facts(
+    facts = Facts(
         now=now,
         taken=taken,
         usable=usable,

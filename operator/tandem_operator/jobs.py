@@ -15,8 +15,8 @@ from tandem_wire.target import Target
 from tandem_operator.actions import Action, CreateJob, DeleteJob
 from tandem_operator.api import CycleState, Handoff, Role
 from tandem_operator.children import Child
-from tandem_operator.cycle import running
 from tandem_operator.observed import Failures, JobPhase, JobView, LogView, Memory, Observed, PodView, StoreView
+from tandem_operator.premises import running
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)

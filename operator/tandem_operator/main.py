@@ -112,13 +112,11 @@ async def _operate(settings: Settings, kube: Kube, reports: Reports, metrics: Me
         clock=lambda: datetime.now(UTC),
     )
     ended = threading.Event()
-    watching = asyncio.to_thread(
-        handlers.watch,
-        lambda key: _ignore(loop.call_soon_threadsafe(queue.add, key)),
-        settings.namespaces,
-        flags.ready,
-        ended,
-    )
+
+    def wake(key: str) -> None:
+        loop.call_soon_threadsafe(queue.add, key)
+
+    watching = asyncio.to_thread(handlers.watch, wake, settings.namespaces, flags.ready, ended)
     parts = [asyncio.create_task(watching, name="watch")]
     parts += [
         asyncio.create_task(work(queue, reconciler, metrics), name=f"worker-{n}") for n in range(settings.workers)
@@ -134,10 +132,6 @@ async def _operate(settings: Settings, kube: Kube, reports: Reports, metrics: Me
     await _cancel(stopping, *parts)
     log.info("operator ended")
     return 0 if stopping in done else 1
-
-
-def _ignore(_handle: asyncio.Handle) -> None:
-    return
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

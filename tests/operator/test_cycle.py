@@ -6,10 +6,11 @@ from itertools import product
 from typing import Any
 
 import pytest
-from tandem_operator import cycle
 from tandem_operator.api import CycleState as State
-from tandem_operator.cycle import Event, Facts, decide, state_of
+from tandem_operator.cycle import Event, decide, state_of
+from tandem_operator.moves import HISTORY
 from tandem_operator.observed import BaseView
+from tandem_operator.premises import Facts, parent_of_next
 from tandem_wire.target import Promoted, Run, Target
 
 from tests.operator.builders import HOUR, NOW, base, table, target
@@ -159,7 +160,7 @@ def test_numbers_are_never_used_twice(taken, refused, run, expected):
 )
 def test_the_parent_of_the_next_run(usable, refused, expected):
     facts = replace(PLAIN, usable=frozenset(usable), max_refusals=2)
-    assert cycle.parent_of_next(target(refused=refused), facts) == expected
+    assert parent_of_next(target(refused=refused), facts) == expected
 
 
 def test_a_roll_back_refuses_all_that_is_newer_at_once_in_any_state():
@@ -193,7 +194,7 @@ def test_the_history_keeps_the_newest():
     here = target(candidate=41, step=1, candidate_pods=PODS, history=entries)
     facts = Facts(now=NOW, taken=frozenset({41}), usable=frozenset({41}), live=(41,), share=PODS, step_done=True)
     after = after_of(here, facts)
-    assert len(after.history) == cycle.HISTORY
+    assert len(after.history) == HISTORY
     assert after.history[-1].base == 41
 
 
