@@ -7,6 +7,7 @@ little of it as the operator looks at.
 
 import contextlib
 import json
+import os
 import threading
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -166,8 +167,9 @@ class Server:
         )
 
 
-ADDRESSES = (f"127.0.77.{n}" for n in range(1, 250))
-"""One for each pod of the whole session."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+ADDRESSES = (f"127.0.{77 + WORKER}.{n}" for n in range(1, 250))
+"""One for each pod of the whole session, of this process alone."""
 
 
 class Kubelet(threading.Thread):

@@ -28,6 +28,8 @@ from tests.wire import seaweed
 
 pytestmark = [
     pytest.mark.slow,
+    # One API server for all of them where tests are spread over processes (--dist loadgroup).
+    pytest.mark.xdist_group("api-server"),
     pytest.mark.skipif(bool(envtest.MISSING), reason=f"not built: {', '.join(envtest.MISSING)} (make cluster)"),
     pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning"),
 ]
