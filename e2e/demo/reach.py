@@ -26,13 +26,13 @@ class Door:
     Attributes:
       name: of the door, and of its NodePort Service.
       selector: labels of the pods.
-      service: the Service that leads there from inside; port-forward goes to it.
+      deployment: whose pods they are; port-forward goes to one of them.
       port: the pods' port.
     """
 
     name: str
     selector: Mapping[str, str]
-    service: str
+    deployment: str
     port: int
 
 
@@ -130,7 +130,7 @@ class _Forward:
             self._thread.join(10)
 
     def _run(self) -> None:
-        words = ("port-forward", f"service/{self._door.service}", f"{self.local}:{self._door.port}")
+        words = ("port-forward", f"deployment/{self._door.deployment}", f"{self.local}:{self._door.port}")
         while not self._stop.wait(0.5):
             with self._kube.stream(*words) as process:
                 self._process = process

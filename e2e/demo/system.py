@@ -16,7 +16,7 @@ from e2e.demo.reach import Door
 OPERATOR_NAMESPACE = "tandem-system"
 RELEASE = "tandem"
 OPERATOR_SELECTOR = f"app.kubernetes.io/name=tandem-operator,app.kubernetes.io/instance={RELEASE}"
-S3 = Door("reach-s3", {"app.kubernetes.io/name": "seaweedfs"}, "s3", 8333)
+S3 = Door("reach-s3", {"app.kubernetes.io/name": "seaweedfs"}, "seaweedfs", 8333)
 KAFKA = Door("reach-kafka", {"app.kubernetes.io/name": "kafka"}, "kafka", 9094)
 IMAGES = ("seaweedfs", "kafka", "tandem-operator", "tandem-training", "tandem-serving")
 

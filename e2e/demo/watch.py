@@ -60,7 +60,8 @@ class Watcher:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.terminate()
-        self._thread.join(10)
+        if self._thread.is_alive():
+            self._thread.join(10)
 
     def _run(self) -> None:
         # A watch ends when the API server closes it; a new one goes on.

@@ -20,7 +20,7 @@ from e2e.demo.truth import Truth
 from e2e.faults.invariants import broken
 from e2e.faults.kill import kill, newest_pod
 
-PLAN = Plan(bootstrap=15, swap_every=40)
+PLAN = Plan(bootstrap=10, swap_every=30)
 PACE = Pace(rate=200, history=60)
 RECOMPUTED = 12
 S3_PORT = 8333

@@ -4,7 +4,7 @@ from e2e.demo.reach import Door, free_port, node_port_service
 
 
 def test_a_node_port_service_selects_the_pods_of_the_door():
-    made = node_port_service(Door("reach-s3", {"app": "seaweedfs"}, "s3", 8333))
+    made = node_port_service(Door("reach-s3", {"app": "seaweedfs"}, "seaweedfs", 8333))
     assert made["spec"]["selector"] == {"app": "seaweedfs"}
     assert made["spec"]["type"] == "NodePort"
     assert made["spec"]["ports"] == [{"port": 8333, "targetPort": 8333}]

@@ -47,5 +47,5 @@ def test_a_condition_that_is_not_there_is_empty():
     assert condition({}, "Stalled") == {}
 
 
-def test_the_door_to_serving_is_the_operators_service():
-    assert serving_door("search").service == "search-serving"
+def test_the_door_to_serving_is_the_operators_deployment():
+    assert serving_door("search").deployment == "search-serving"
