@@ -3,7 +3,7 @@
 Named in the condition SpecSupported, never passed over in silence. Pure.
 """
 
-from tandem_operator.api import AdmissionRule, Quantize, Spec
+from tandem_operator.api import AdmissionRule, OptimizerForm, OptimizerName, Quantize, Spec
 
 
 def unsupported(spec: Spec) -> tuple[str, ...]:
@@ -14,6 +14,15 @@ def unsupported(spec: Spec) -> tuple[str, ...]:
         (
             training.workers > 1 or training.parameter_servers > 0,
             "spec.training.workers and parameterServers: each training Job is one pod so far; set them to 1 and 0",
+        ),
+        (
+            training.optimizer.name is OptimizerName.FTRL,
+            "spec.training.optimizer.name: Ftrl cannot train yet, and trainers refuse it; take Adagrad, Adam or Sgd",
+        ),
+        (
+            training.optimizer.form is not OptimizerForm.PROX
+            or any((training.optimizer.l1, training.optimizer.l2, training.optimizer.l21)),
+            "spec.training.optimizer.form, l1, l2 and l21: trainers refuse penalties so far; remove them",
         ),
         (
             training.admission.rule is not AdmissionRule.EVERY,

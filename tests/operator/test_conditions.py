@@ -267,11 +267,14 @@ def test_updates_that_pods_refuse_are_counted_by_pod():
     assert (found.record, found.pods) == ("updates/0/3", 2)
 
 
+OFF = {"name": "Ftrl", "l21": 0.1}
+
+
 def test_every_field_without_effect_is_named_with_what_to_do():
     spec = online_model(
         {
             "bootstrap": {"from": "s3://models/other/checkpoints/1"},
-            "training": {"workers": 4, "admission": {"rule": "Poisson"}, "eviction": {"ttl": "1d"}},
+            "training": {"workers": 4, "admission": {"rule": "Poisson"}, "eviction": {"ttl": "1d"}, "optimizer": OFF},
             "serving": {"gpu": {"count": 1}},
             "export": {"compression": {"quantize": "Int8", "dropZeroRows": False}},
             "rollout": {"gates": {"latencyP99": {"maxRise": "20%"}}},
@@ -279,7 +282,7 @@ def test_every_field_without_effect_is_named_with_what_to_do():
         }
     ).spec
     found = unsupported(spec)
-    assert len(found) == 9
+    assert len(found) == 11
     assert all(sentence.startswith("spec.") and ";" in sentence for sentence in found)
     assert unsupported(MODEL.spec) == ()
 
