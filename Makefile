@@ -69,7 +69,7 @@ check: setup ## format, lint, types, imports, generated files
 
 unit: setup ## the tests that need no pods
 	$(call SAY,unit tests)
-	$(PY) -m pytest tests
+	$(PY) -m pytest tests -n 3 --dist loadfile
 
 cluster: setup ## a real Kubernetes on this machine, unless KUBECONFIG names one
 	$(call SAY,cluster)

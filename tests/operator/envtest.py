@@ -7,8 +7,6 @@ else of a cluster is there, so no other operator acts on what a test makes.
 """
 
 import contextlib
-import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -21,16 +19,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from kubernetes import client, config
 
+from tests.operator.programs import program
+
 ROOT = Path(__file__).parents[2]
-TOOLS = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tandem" / "tools"
 TOKEN = "tests"  # noqa: S105 - of a server on loopback that lives as long as the tests
 READY_SECONDS = 60.0
-
-
-def program(name: str) -> str | None:
-    """Find a program on the path or among those that were built for the cluster."""
-    built = sorted(TOOLS.glob(f"*/*/{name}"))
-    return shutil.which(name) or (str(built[-1]) if built else None)
 
 
 PROGRAMS = {name: program(name) for name in ("etcd", "kube-apiserver", "kube-controller-manager")}

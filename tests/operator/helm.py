@@ -1,21 +1,16 @@
 """The chart as Helm renders it."""
 
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.operator.programs import program
+
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "tandem"
 LIMIT_S = 60
-
-
-def program(name: str) -> str | None:
-    """A program of the environment, else the one that `make cluster` built."""
-    built = sorted(Path.home().glob(f".cache/tandem/tools/*/*/{name}"))
-    return shutil.which(name) or (str(built[-1]) if built else None)
 
 
 def helm() -> str | None:

@@ -8,7 +8,7 @@ import yaml
 from tandem_operator.api import OnlineModel, Spec
 
 from e2e.images.catalog import IMAGES, TAG
-from tests.operator.helm import program
+from tests.operator.programs import program
 
 ROOT = Path(__file__).parents[2]
 MANIFESTS = ROOT / "manifests"

@@ -46,10 +46,13 @@ class Server:
 
 
 def free_ports(count: int) -> list[int]:
-    """Draw ports below the ephemeral range, so that no outgoing connection takes one in between."""
+    """Draw ports below the ephemeral range, so that no outgoing connection takes one in between.
+
+    Test processes that run side by side have neighbouring pids, and look from places far enough apart.
+    """
     sockets: list[socket.socket] = []
     ports: list[int] = []
-    for port in range(20000 + os.getpid() % 9000, 32000):
+    for port in range(20000 + 32 * os.getpid() % 11000, 32000):
         if len(ports) == count:
             break
         candidate = socket.socket()
