@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from e2e.demo.system import System  # noqa: PLC0415
 
         if words.down:
-            System(kube, words.out).remove()
+            gone = System(kube, words.out).remove()
+            print("removed" if gone else "removed; the operator stays, since other OnlineModels need it")
         else:
             plan = Plan(swap_every=words.swap_every, handoff=words.handoff)
             run(kube, Script(plan=plan, pace=Pace(rate=words.rate), folder=words.out, data=words.data))

@@ -189,14 +189,26 @@ class System:
             if "deletionTimestamp" not in pod["metadata"]
         ]
 
-    def remove(self) -> None:
-        """Remove the demonstration and the operator; the definition of OnlineModels goes too."""
+    def installed(self) -> bool:
+        """Whether the operator is installed."""
+        words = ("list", "--namespace", OPERATOR_NAMESPACE, "-q", "--filter", f"^{RELEASE}$")
+        return bool(self.kube.run_helm(*words).strip())
+
+    def remove(self) -> bool:
+        """Remove the demonstration; the operator and the definition of OnlineModels too, unless others use them.
+
+        Returns:
+          Whether the operator went.
+        """
         self.clear()
-        found = self.kube.run_helm("list", "--namespace", OPERATOR_NAMESPACE, "-q", "--filter", f"^{RELEASE}$")
-        if found.strip():
+        defined = self.kube.find("crd", "onlinemodels.tandem.dev") is not None
+        if defined and self.kube.items("om", "--all-namespaces"):
+            return False
+        if self.installed():
             self.kube.run_helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait")
         self.kube.run("delete", "crd", "onlinemodels.tandem.dev", "--ignore-not-found", timeout=90)
         self.kube.run("delete", "namespace", OPERATOR_NAMESPACE, "--ignore-not-found", "--timeout=120s", timeout=130)
+        return True
 
 
 def condition(status: Json, kind: str) -> Json:

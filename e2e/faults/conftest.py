@@ -9,6 +9,7 @@ from e2e.cluster.identity import REPOSITORY
 from e2e.demo.errors import DemoError
 from e2e.demo.kube import Kube, connect
 from e2e.demo.reach import Reach
+from e2e.demo.system import System
 from e2e.faults.world import World, start
 
 NAMESPACE = "tandem-faults"
@@ -29,13 +30,20 @@ def kube() -> Kube:
 @pytest.fixture(scope="session")
 def world(kube: Kube) -> Iterator[World]:
     """The system; the operator was killed once while the first base was trained."""
+    system = System(kube, REPOSITORY / "build" / "faults")
+    was_there = system.installed()
     with Reach(kube) as reach:
-        made = start(kube, REPOSITORY / "build" / "faults", reach, World.kill_operator)
         try:
-            yield made
+            made = start(system, reach, World.kill_operator)
+            try:
+                yield made
+            finally:
+                made.play.stop()
         finally:
-            made.play.stop()
-            made.system.clear()
+            if was_there:
+                system.clear()
+            else:
+                system.remove()
 
 
 @pytest.fixture

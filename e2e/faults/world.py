@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from e2e.demo.generator import Pace
 from e2e.demo.history import History, read_history
@@ -134,17 +133,15 @@ class Watched:
         assert not found, "\n".join(str(one) for one in found)
 
 
-def start(kube: Kube, folder: Path, reach: Reach, during_bootstrap: Callable[[World], None]) -> World:
+def start(system: System, reach: Reach, during_bootstrap: Callable[[World], None]) -> World:
     """Bring everything up in a fresh namespace, and wait for the first answer.
 
     Args:
-      kube: the cluster.
-      folder: for what is rendered.
+      system: the namespace, and the operator, which is installed or upgraded.
       reach: opens the doors.
       during_bootstrap: called once, when the first training is under way.
     """
     images = pushed_images()
-    system = System(kube, folder)
     system.install_operator(images)
     system.await_operator()
     system.clear()
@@ -156,7 +153,7 @@ def start(kube: Kube, folder: Path, reach: Reach, during_bootstrap: Callable[[Wo
     play = Play(system, reach, addresses, PLAN)
     world = World(system, play)
     play.begin(Truth(seed=11), PACE, time.time())
-    kube.apply(online_model(PLAN))
+    system.kube.apply(online_model(PLAN))
     wait_for("the first training", lambda: world.state() == "Bootstrapping", 90)
     during_bootstrap(world)
     system.await_model(PLAN.name, "Available", 240)
