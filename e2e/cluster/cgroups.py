@@ -9,6 +9,9 @@ from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 
+WEIGHTS = {"cpu.shares": "8192", "cpu.weight": "800"}
+"""All pods together would weigh as much as one process of the host; beside a busy host they would starve."""
+
 
 def hierarchies(mounts: str) -> list[Path]:
     """Return where control groups are mounted, from the text of ``/proc/self/mounts``."""
@@ -28,6 +31,9 @@ def make(name: str) -> None:
         for inherited in ("cpuset.cpus", "cpuset.mems"):
             if branch.joinpath(inherited).exists() and not branch.joinpath(inherited).read_text().strip():
                 branch.joinpath(inherited).write_text(tree.joinpath(inherited).read_text())
+        for file, weight in WEIGHTS.items():
+            if branch.joinpath(file).exists():
+                branch.joinpath(file).write_text(weight)
 
 
 def branches(name: str) -> list[Path]:

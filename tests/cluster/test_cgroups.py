@@ -31,6 +31,15 @@ def test_every_process_below_our_branches_is_found_and_no_other(tmp_path, monkey
     assert cgroups.pids("tandem-a") == {10, 11, 12}
 
 
+def test_pods_weigh_more_than_one_process(tmp_path, monkeypatch):
+    monkeypatch.setattr(cgroups, "_mounted", lambda: [tmp_path])
+    tmp_path.joinpath("tandem-a").mkdir()
+    tmp_path.joinpath("tandem-a", "cpu.shares").write_text("1024")
+    cgroups.make("tandem-a")
+    assert tmp_path.joinpath("tandem-a", "cpu.shares").read_text() == "8192"
+    assert not tmp_path.joinpath("tandem-a", "cpu.weight").exists()
+
+
 def test_a_version_2_tree_hands_its_controllers_down(tmp_path, monkeypatch):
     monkeypatch.setattr(cgroups, "_mounted", lambda: [tmp_path])
     tmp_path.joinpath("cgroup.controllers").write_text("cpu memory\n")

@@ -1,4 +1,4 @@
-"""Which stream trains next (SYSTEMS.md, M4): pure."""
+"""Which stream trains next (README.md, M4): pure."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ def tables_of(features: Iterable[Feature]) -> tuple[TableSpec, ...]:
 
 
 def time_features(features: Iterable[Feature]) -> tuple[str, ...]:
-    """Return the names of features that tell the time (SYSTEMS.md, M5)."""
+    """Return the names of features that tell the time (README.md, M5)."""
     return tuple(feature.name for feature in features if _tells_time(feature.name))
 
 

@@ -1,4 +1,4 @@
-"""What happens at step boundaries: the swift update (SYSTEMS.md, M6)."""
+"""What happens at step boundaries: the swift update (README.md, M6)."""
 
 from __future__ import annotations
 

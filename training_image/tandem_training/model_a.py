@@ -1,4 +1,4 @@
-"""Model A: trains all weights from a parent base, and makes the next base when the cycle says so (SYSTEMS.md, M3)."""
+"""Model A: trains all weights from a parent base, and makes the next base when the cycle says so (README.md, M3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Model B: streams the changing weights of one lineage and publishes a swift update every interval (SYSTEMS.md, M3)."""
+"""Model B: streams the changing weights of one lineage and publishes a swift update every interval (README.md, M3)."""
 
 from __future__ import annotations
 
