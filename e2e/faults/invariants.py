@@ -1,4 +1,4 @@
-"""What must hold at every instant (SYSTEMS.md, I1 to I5), checked from the store's manifests and a client's log. Pure.
+"""What must hold at every instant (README.md, I1 to I5), checked from the store's manifests and a client's log. Pure.
 
 Each check returns sentences that name what broke it; none means that it held.
 """
