@@ -28,7 +28,7 @@ def draw(path: Path, seen: Evidence, found: Findings) -> None:
         _marks(axes, seen, found, named=axes is ctr)
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#eeeeee")
-    ctr.legend(loc="lower left", frameon=False, fontsize=9)
+    figure.legend(*ctr.get_legend_handles_labels(), loc="upper right", ncols=3, frameon=False, fontsize=9)
     fresh.set_xlabel("seconds since the stream went live", color=INK)
     figure.suptitle(f"Tandem: {seen.source}", x=0.01, ha="left", color=INK)
     figure.tight_layout()
