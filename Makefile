@@ -81,7 +81,7 @@ images: ## build the images; push them to TANDEM_REGISTRY, or else to the cluste
 
 e2e: setup cluster images ## faults on a real cluster
 	$(call SAY,end-to-end tests)
-	$(PY) -m pytest e2e/faults
+	$(PY) -m pytest e2e/faults -v --durations=5
 
 # The cluster comes before the unit tests: some of them ask its API server, and its programs.
 test: check cluster unit images e2e ## all checks and tests; leaves the cluster running (make down)
