@@ -91,7 +91,7 @@ demo: setup cluster images ## the whole system on a real cluster, with its repor
 	$(PY) -m e2e.demo $(if $(DATA),--data $(DATA))
 
 down: ## remove what demo and test started
-	python3 -m e2e.cluster down
+	$(if $(KUBECONFIG),$(PY) -m e2e.demo --down,python3 -m e2e.cluster down)
 
 clean: down ## and what they built in this clone
 	rm -rf build $(VENV)
