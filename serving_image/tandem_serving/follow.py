@@ -48,7 +48,7 @@ class Next:
 
 
 def decide(target: Target | None, pod: str, held: Held, now: datetime) -> Next:
-    """Decide what a pod does next (DESIGN.md, Pods).
+    """Decide what a pod does next (FORMAT.md, target.json).
 
     A pod answers from the candidate if it is listed, else from the stable base. While it is listed it holds the stable
     base too, so that going back is one pointer swap. Whatever fails to load, it goes on with what it answers from;
