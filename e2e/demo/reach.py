@@ -6,15 +6,13 @@ On this machine's own cluster the node's ports can be reached: one NodePort Serv
 
 import re
 import socket
-import subprocess
-import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 from e2e.demo.errors import CannotReachError
 from e2e.demo.kube import Json, Kube, wait_for
+from e2e.demo.standing import Command, Standing
 
 LABELS = {"app.kubernetes.io/part-of": "tandem-demo"}
 
@@ -69,12 +67,12 @@ class Reach:
 
     def __exit__(self, *_: object) -> None:
         for forward in self._forwards:
-            forward.stop()
+            forward.kubectl.stop()
 
     def address(self, door: Door) -> str:
         """Where the door will be, before anything needs to stand behind it."""
         if not self._kube.own:
-            forward = _Forward(self._kube, door, free_port())
+            forward = _Forward.to(self._kube, door, free_port())
             self._forwards.append(forward)
             return f"127.0.0.1:{forward.local}"
         self._kube.apply(node_port_service(door))
@@ -92,7 +90,7 @@ class Reach:
         host, _, port = address.rpartition(":")
         for forward in self._forwards:
             if forward.local == int(port):
-                forward.start()
+                forward.kubectl.start()
 
         def answers() -> bool:
             try:
@@ -107,34 +105,16 @@ class Reach:
             raise CannotReachError(str(error)) from error
 
 
+@dataclass(frozen=True, slots=True)
 class _Forward:
-    """One `kubectl port-forward`, made again when it ends."""
+    """One `kubectl port-forward` to a local port."""
 
-    def __init__(self, kube: Kube, door: Door, local: int) -> None:
-        self.local = local
-        self._kube, self._door = kube, door
-        self._stop = threading.Event()
-        self._process: subprocess.Popen[str] | None = None
-        self._thread = threading.Thread(target=self._run, name=f"forward-{door.name}", daemon=True)
+    local: int
+    kubectl: Standing
 
-    def start(self) -> None:
-        if not self._thread.is_alive():
-            self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
-        if self._thread.is_alive():
-            self._thread.join(10)
-
-    def _run(self) -> None:
-        words = ("port-forward", f"deployment/{self._door.deployment}", f"{self.local}:{self._door.port}")
-        while not self._stop.wait(0.5):
-            with self._kube.stream(*words) as process:
-                self._process = process
-                # It says so and goes on when its pod has gone; only a new one finds the new pod.
-                for line in process.stdout or ():
-                    if re.search(r"lost connection|error forwarding", line):
-                        break
+    @classmethod
+    def to(cls, kube: Kube, door: Door, local: int) -> "_Forward":
+        words = ("port-forward", f"deployment/{door.deployment}", f"{local}:{door.port}")
+        # It says so and goes on when its pod has gone; only a new one finds the new pod.
+        command = Command(words, words, lambda line: not re.search(r"lost connection|error forwarding", line))
+        return cls(local, Standing(kube, command))

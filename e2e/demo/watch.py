@@ -1,13 +1,13 @@
 """What a person sees: progress lines with the time since the start, and `kubectl get -w` as it comes."""
 
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from e2e.demo.kube import Kube
+from e2e.demo.standing import Command, Standing
 
 
 class Screen:
@@ -41,36 +41,23 @@ class Screen:
 
 
 class Watcher:
-    """`kubectl get om NAME -w` in a thread: prints each line and keeps it."""
+    """`kubectl get om NAME -w`: prints each line and keeps it."""
 
     def __init__(self, kube: Kube, name: str, screen: Screen) -> None:
         self.lines: list[str] = []
-        self._kube, self._name, self._screen = kube, name, screen
-        self._stop = threading.Event()
-        self._process: subprocess.Popen[str] | None = None
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._screen = screen
+        words = ("get", "om", name, "-w")
+        self._kubectl = Standing(kube, Command(words, (*words, "--no-headers"), self._heed))
 
     def start(self) -> None:
         """Begin to watch."""
-        self._thread.start()
+        self._kubectl.start()
 
     def stop(self) -> None:
         """End the watch."""
-        self._stop.set()
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
-        if self._thread.is_alive():
-            self._thread.join(10)
+        self._kubectl.stop()
 
-    def _run(self) -> None:
-        # A watch ends when the API server closes it; a new one goes on.
-        words = ["get", "om", self._name, "-w"]
-        while not self._stop.is_set():
-            with self._kube.stream(*words) as process:
-                self._process = process
-                for line in process.stdout or ():
-                    self.lines.append(line.rstrip())
-                    self._screen.print(f"    │ {line.rstrip()}")
-            words = ["get", "om", self._name, "-w", "--no-headers"]
-            self._stop.wait(1)
+    def _heed(self, line: str) -> bool:
+        self.lines.append(line)
+        self._screen.print(f"    │ {line}")
+        return True
