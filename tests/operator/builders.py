@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tandem_operator import children, trainers
-from tandem_operator.api import OnlineModel, Role
+from tandem_operator.api import Condition, OnlineModel, Role, Status
 from tandem_operator.children import Images
 from tandem_operator.observed import (
     BaseView,
@@ -24,12 +24,14 @@ from tandem_wire.target import Owner, Run, Target
 
 NOW = datetime(2026, 11, 11, 12, 0, tzinfo=UTC)
 OLD = NOW - timedelta(days=2)
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 IMAGES = Images(training="registry/training:1", serving="registry/serving:1")
 CLUSTER = "cluster-uid"
 UID = "model-uid"
 OWNER = Owner(CLUSTER, UID)
+RUN = Run(0, 1)
 
 
 def table(columns: str, rows: Sequence[tuple[Any, ...]]) -> pytest.MarkDecorator:
@@ -51,12 +53,13 @@ def online_model(
     meta: Mapping[str, Any] | None = None,
     status: Mapping[str, Any] | None = None,
 ) -> OnlineModel:
-    """Parse the smallest useful model in Promotion mode, with changes."""
+    """Parse the smallest useful model in Promotion mode with two pods, with changes."""
     smallest: dict[str, Any] = {
         "mode": "Promotion",
         "model": {"entrypoint": "shop.models:build"},
         "streams": [{"name": "click", "task": "ctr", "kafka": {"bootstrapServers": "kafka:9092", "topic": "clicks"}}],
         "store": {"s3": {"bucket": "models", "endpoint": "http://s3:8333", "credentialsSecret": "s3"}},
+        "serving": {"replicas": 2},
     }
     metadata = {"name": "search", "namespace": "shop", "uid": UID, "generation": 3, "resourceVersion": "7"}
     body = {"metadata": merge(metadata, meta or {}), "spec": merge(smallest, spec or {}), "status": status or {}}
@@ -178,3 +181,28 @@ def observed(
     seen = {known.number: known for known in bases}
     whole = StoreView(**{"target": target(), "etag": "etag-5", "bases": seen, **(store or {})})
     return Observed(**{"cluster": CLUSTER, "store": whole, "memory": remembered, "children": views, **changes})
+
+
+MODEL = online_model()
+
+
+def streaming(model: OnlineModel = MODEL, store: Mapping[str, Any] | None = None, **changes: Any) -> Observed:
+    """Give a model that is well: two pods answer from base 0, Model B updates it, Model A makes base 1."""
+    whole = {"target": target(run=RUN), "updates": {0: log(0)}, "runs": {1: log(1, claimed=NOW)}, **(store or {})}
+    known: dict[str, Any] = {
+        "bases": [base(0, created=NOW - HOUR)],
+        "pods": (pod("p0", 0), pod("p1", 0)),
+        "jobs": (job(a_child(model, RUN)), job(b_child(model, 0))),
+    }
+    return observed(model, store=whole, **{**known, **changes})
+
+
+def store_of(seen: Observed) -> StoreView:
+    """Give the store that was observed, which could be read."""
+    assert isinstance(seen.store, StoreView)
+    return seen.store
+
+
+def condition(status: Status, kind: str) -> Condition:
+    """Give a condition, which is there."""
+    return next(known for known in status.conditions if known.type == kind)

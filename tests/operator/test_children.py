@@ -14,7 +14,7 @@ from tandem_wire.target import Run
 from tests.operator.builders import IMAGES, NOW, a_child, b_child, online_model
 
 GOLDEN = Path(__file__).parent / "golden"
-SMALL = online_model()
+SMALL = online_model({"serving": {"replicas": 1}})
 RICH = online_model(
     {
         "model": {"image": "registry/own:3", "config": {"embeddingDim": 16, "hidden": [512, 256]}},

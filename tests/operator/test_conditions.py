@@ -1,5 +1,6 @@
 """Conditions and status: that they say what is so, and what to do about it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,29 +11,28 @@ from tandem_operator.plan import plan
 from tandem_operator.support import unsupported
 from tandem_wire.records import Counters
 from tandem_wire.report import Fault, ServingReport, Termination
-from tandem_wire.target import Promoted, Run
+from tandem_wire.target import Promoted
 
 from tests.operator.builders import (
     HOUR,
     IMAGES,
     MINUTE,
+    MODEL,
     NOW,
-    a_child,
+    RUN,
     b_child,
     base,
-    job,
+    condition,
     log,
     observed,
     online_model,
     pod,
     refusal,
     report,
+    streaming,
     table,
     target,
 )
-
-MODEL = online_model({"serving": {"replicas": 2}})
-RUN = Run(0, 1)
 
 
 def fresh(name: str, age: timedelta = MINUTE, **changes: Any):
@@ -40,14 +40,9 @@ def fresh(name: str, age: timedelta = MINUTE, **changes: Any):
     return pod(name, 0, report=replace(report(name, 0), serving=serving, **changes))
 
 
-def world(model: OnlineModel = MODEL, **changes: Any) -> Observed:
-    known: dict[str, Any] = {
-        "bases": [base(0, created=NOW - MINUTE)],
-        "store": {"target": target(run=RUN, history=(Promoted(0, NOW, "Bootstrap"),)), "updates": {0: log(0)}},
-        "pods": (fresh("p0"), fresh("p1")),
-        "jobs": (job(a_child(model, RUN)), job(b_child(model, 0))),
-    }
-    return observed(model, **{**known, **changes})
+def world(model: OnlineModel = MODEL, store: Mapping[str, Any] | None = None, **changes: Any) -> Observed:
+    whole = {"target": target(run=RUN, history=(Promoted(0, NOW, "Bootstrap"),)), **(store or {})}
+    return streaming(model, whole, **{"pods": (fresh("p0"), fresh("p1")), **changes})
 
 
 def status(seen: Observed, model: OnlineModel = MODEL) -> Status:
@@ -55,7 +50,7 @@ def status(seen: Observed, model: OnlineModel = MODEL) -> Status:
 
 
 def said(seen: Observed, kind: str, model: OnlineModel = MODEL) -> tuple[str, str, str]:
-    found = next(known for known in status(seen, model).conditions if known.type == kind)
+    found = condition(status(seen, model), kind)
     return found.status, found.reason, found.message
 
 
@@ -99,9 +94,9 @@ CONTRACT = {
 }
 KAFKA = {"bootstrapServers": "kafka:9092", "topic": "clicks", "startAt": "Earliest"}
 STREAM = {"name": "click", "task": "ctr", "kafka": KAFKA, "segments": None}
-NO_SECRET = 'CreateContainerConfigError: secret "s3" not found'  # noqa: S105 - a sentence of the kubelet's  # noqa: S105 - a kubelet's sentence
+NO_SECRET = 'CreateContainerConfigError: secret "s3" not found'  # noqa: S105 - a kubelet's sentence
 SICK = Counters(10, 8, {"NotAnExample": 2})
-AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
+A, B = streaming().jobs
 
 
 @table(
@@ -120,7 +115,7 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
         ("nobody knows", {"pods": (pod("p0", None),)}, "UpdatesFresh", "Unknown", "NoUpdateYet", ""),
         (
             "a trainer's user error",
-            {"memory": {"failures": failed(Fault.USER)}, "jobs": (AB[0], replace(AB[1], started=NOW))},
+            {"memory": {"failures": failed(Fault.USER)}, "jobs": (A, replace(B, started=NOW))},
             "Stalled",
             "True",
             "UnknownEntrypoint",
@@ -128,7 +123,7 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
         ),
         (
             "the same Job has been well for a while",
-            {"memory": {"failures": failed(Fault.USER)}, "jobs": (AB[0], replace(AB[1], started=NOW - MINUTE))},
+            {"memory": {"failures": failed(Fault.USER)}, "jobs": (A, replace(B, started=NOW - MINUTE))},
             "Stalled",
             "False",
             "Settled",
@@ -137,7 +132,7 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
         ("the world's error", {"memory": {"failures": failed(Fault.WORLD)}}, "Stalled", "False", "Settled", ""),
         (
             "an image that cannot be had",
-            {"jobs": (AB[0], replace(AB[1], started=None, waiting="ErrImagePull: not found"))},
+            {"jobs": (A, replace(B, started=None, waiting="ErrImagePull: not found"))},
             "Stalled",
             "True",
             "ImageUnavailable",
@@ -145,7 +140,7 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
         ),
         (
             "a node that may still come",
-            {"jobs": (AB[0], replace(AB[1], created=NOW, waiting="Unschedulable: 0/1 nodes"))},
+            {"jobs": (A, replace(B, created=NOW, waiting="Unschedulable: 0/1 nodes"))},
             "Stalled",
             "False",
             "Settled",
@@ -187,7 +182,7 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
         ),
         (
             "what serves was made from another spec",
-            {"bases": [base(0, created=NOW - MINUTE, contract={**CONTRACT, "streams": [STREAM]})]},
+            {"bases": [base(0, contract={**CONTRACT, "streams": [STREAM]})]},
             "SpecPending",
             "True",
             "NextRun",
@@ -195,12 +190,7 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
         ),
         (
             "records were set aside",
-            {
-                "store": {
-                    "target": target(run=RUN),
-                    "updates": {0: log(0, counters={"click": SICK})},
-                }
-            },
+            {"store": {"updates": {0: log(0, counters={"click": SICK})}}},
             "StreamsHealthy",
             "False",
             "RecordsQuarantined",
@@ -208,25 +198,13 @@ AB = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0)))
         ),
         (
             "the last candidate was refused",
-            {
-                "store": {
-                    "target": target(run=RUN, history=(Promoted(0, NOW, "Daily"),), refused={1: "gate auc: fell"}),
-                    "updates": {0: log(0)},
-                }
-            },
+            {"store": {"target": target(run=RUN, history=(Promoted(0, NOW, "Daily"),), refused={1: "gate auc: fell"})}},
             "LastPromotion",
             "False",
             "Refused",
             "gate auc: fell",
         ),
-        (
-            "being changed",
-            {"children": ()},
-            "Reconciling",
-            "True",
-            "ChildrenChanging",
-            "",
-        ),
+        ("being changed", {"children": ()}, "Reconciling", "True", "ChildrenChanging", ""),
     ],
 )
 def test_what_is_said_when_something_is_not_well(*, changes, kind, truth, reason, contains):
@@ -236,7 +214,7 @@ def test_what_is_said_when_something_is_not_well(*, changes, kind, truth, reason
 
 
 def test_a_base_that_a_person_chose_and_that_is_not_there():
-    model = online_model({"serving": {"replicas": 2}, "rollout": {"base": 9}})
+    model = online_model({"rollout": {"base": 9}})
     truth, reason, message = said(world(model), "Stalled", model)
     assert (truth, reason) == ("True", "NoSuchBase")
     assert "Choose one of: 0" in message
@@ -263,7 +241,7 @@ def test_a_small_change_of_freshness_is_not_worth_a_write():
 
 def test_updates_that_pods_refuse_are_counted_by_pod():
     pods = tuple(fresh(f"p{n}", refused=(refusal("updates/0/3"),)) for n in range(2))
-    (found,) = status(world(pods=pods, store={"target": target(run=RUN), "updates": {}})).refused_updates
+    (found,) = status(world(store={"updates": {}}, pods=pods)).refused_updates
     assert (found.record, found.pods) == ("updates/0/3", 2)
 
 

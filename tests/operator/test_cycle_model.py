@@ -63,7 +63,6 @@ def model(handoff: str, mode: str) -> OnlineModel:
         "mode": mode,
         "promotion": {"handoff": handoff, "swapEvery": "3h"},
         "rollout": rollout,
-        "serving": {"replicas": 2},
     }
     return builders.online_model(spec)
 

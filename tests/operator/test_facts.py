@@ -1,30 +1,29 @@
 """The facts that are more than a field of what was observed."""
 
-from datetime import timedelta
+from dataclasses import replace
 
 from tandem_operator.facts import situation
-from tandem_operator.observed import JobPhase, StoreView
-from tandem_wire.target import Run
+from tandem_operator.observed import JobPhase
 
 from tests.operator.builders import (
     MINUTE,
     NOW,
+    RUN,
+    SECOND,
     a_child,
     b_child,
     base,
     job,
     log,
-    observed,
     online_model,
-    pod,
+    store_of,
+    streaming,
     table,
     target,
 )
 
 MODEL = online_model({"promotion": {"swapEvery": "3h"}})
-RUN = Run(0, 1)
 AT_WORK = job(a_child(MODEL, RUN), created=NOW - MINUTE)
-SECOND = timedelta(seconds=1)
 
 
 @table(
@@ -34,15 +33,13 @@ SECOND = timedelta(seconds=1)
         ("its libraries are still being imported", (AT_WORK,), None, None),
         ("it has claimed its log", (AT_WORK,), NOW - SECOND, NOW - SECOND),
         ("a former one had", (AT_WORK,), NOW - 2 * MINUTE, None),
-        ("it is being ended", (job(a_child(MODEL, RUN), created=NOW - MINUTE, deleting=True),), NOW, None),
-        ("it has ended", (job(a_child(MODEL, RUN), created=NOW - MINUTE, phase=JobPhase.FAILED),), NOW, None),
+        ("it is being ended", (replace(AT_WORK, deleting=True),), NOW, None),
+        ("it has ended", (replace(AT_WORK, phase=JobPhase.FAILED),), NOW, None),
     ],
 )
 def test_when_a_run_began(jobs, claimed, expected):
-    store = {"target": target(run=RUN), "runs": {1: log(1, claimed=claimed)}}
-    seen = observed(MODEL, [base(0)], store=store, jobs=jobs)
-    assert isinstance(seen.store, StoreView)
-    here = situation(MODEL, seen, seen.store, target(run=RUN), NOW)
+    seen = streaming(MODEL, {"runs": {1: log(1, claimed=claimed)}}, jobs=jobs)
+    here = situation(MODEL, seen, store_of(seen), target(run=RUN), NOW)
     assert here.began == expected
     assert (here.work.cut is not None) == (expected is not None)
 
@@ -51,15 +48,13 @@ def caught(update: int, claimed_at: int, watermark, began=NOW):
     """Judge candidate 1 in Overlap by its log and its Model B."""
     here = target(candidate=1)
     logs = {0: log(0, watermark=NOW), 1: log(1, last=claimed_at, update=update, watermark=watermark)}
-    seen = observed(
+    seen = streaming(
         MODEL,
-        [base(0, watermark=NOW), base(1, watermark=NOW)],
-        store={"target": here, "updates": logs},
-        pods=(pod("p0", 0),),
+        {"target": here, "updates": logs},
+        bases=[base(0, watermark=NOW), base(1, watermark=NOW)],
         jobs=(job(b_child(MODEL, 1), started=began),),
     )
-    assert isinstance(seen.store, StoreView)
-    return situation(MODEL, seen, seen.store, here, NOW).facts.verified
+    return situation(MODEL, seen, store_of(seen), here, NOW).facts.verified
 
 
 @table(

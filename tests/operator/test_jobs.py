@@ -15,14 +15,16 @@ from tandem_wire.target import Run
 from tests.operator.builders import (
     HOUR,
     MINUTE,
+    MODEL,
     NOW,
     OLD,
+    RUN,
+    SECOND,
     a_child,
     b_child,
     job,
     log,
     observed,
-    online_model,
     pod,
     refusal,
     report,
@@ -30,10 +32,7 @@ from tests.operator.builders import (
     target,
 )
 
-MODEL = online_model()
-RUN = Run(0, 1)
 OVERLAP, PAUSE = Wish(Handoff.OVERLAP), Wish(Handoff.PAUSE)
-SECOND = timedelta(seconds=1)
 
 
 @table(

@@ -19,45 +19,34 @@ from tandem_operator.actions import (
     WriteTarget,
 )
 from tandem_operator.api import ANNOTATION_ADOPT, FINALIZER, OnlineModel, Phase
-from tandem_operator.observed import ChildView, Observed, StoreFault, StoreView
+from tandem_operator.observed import ChildView, Observed, StoreFault
 from tandem_operator.plan import SLOWEST, SWEEP_EVERY, plan
 from tandem_wire.target import Owner, Run
 
 from tests.operator.builders import (
     HOUR,
     IMAGES,
+    MODEL,
     NOW,
-    a_child,
+    RUN,
     b_child,
     base,
+    condition,
     job,
     log,
     observed,
     online_model,
     pod,
+    store_of,
+    streaming,
     target,
 )
 
-MODEL = online_model({"serving": {"replicas": 2}})
-RUN = Run(0, 1)
-PODS = (pod("p0", 0), pod("p1", 0))
-JOBS = (job(a_child(MODEL, RUN)), job(b_child(MODEL, 0, base(0))))
-STREAMING = observed(
-    MODEL,
-    bases=[base(0, created=NOW - HOUR)],
-    store={"target": target(run=RUN), "updates": {0: log(0)}, "runs": {1: log(1, claimed=NOW)}},
-    pods=PODS,
-    jobs=JOBS,
-)
+STREAMING = streaming()
 
 
 def acts(seen: Observed, model: OnlineModel = MODEL):
     return [action for action in plan(model, seen, IMAGES, NOW).actions if not isinstance(action, Tell)]
-
-
-def store_of(seen: Observed) -> StoreView:
-    assert isinstance(seen.store, StoreView)
-    return seen.store
 
 
 def carried_out(seen: Observed, actions) -> Observed:
@@ -135,11 +124,9 @@ def test_an_error_in_reading_the_store_is_not_absence():
     assert [type(action) for action in found.actions] == [Tell]
     assert found.requeue == SLOWEST
     assert found.status.cycle == before.cycle
-    conditions = {known.type: known for known in found.status.conditions}
-    assert (conditions["StoreReady"].status, conditions["StoreReady"].reason) == ("False", "StoreUnavailable")
-    assert conditions["Stalled"].status == "False"
-    assert conditions["Progressing"].status == "Unknown"
-    assert conditions["Available"].status == "True"
+    assert condition(found.status, "StoreReady").reason == "StoreUnavailable"
+    kinds = ("StoreReady", "Stalled", "Progressing", "Available")
+    assert [condition(found.status, kind).status for kind in kinds] == ["False", "False", "Unknown", "True"]
 
 
 def test_a_users_error_of_the_store_stalls_and_children_are_still_made():
@@ -147,7 +134,7 @@ def test_a_users_error_of_the_store_stalls_and_children_are_still_made():
     seen = replace(observed(MODEL, memory={"applied": {}}, children=()), store=fault)
     found = plan(MODEL, seen, IMAGES, NOW)
     assert [type(action) for action in found.actions] == [Apply, Apply, Tell]
-    stalled = next(known for known in found.status.conditions if known.type == "Stalled")
+    stalled = condition(found.status, "Stalled")
     assert (stalled.status, stalled.reason, stalled.message) == ("True", "NoSuchBucket", fault.message)
     assert found.status.phase is Phase.STALLED
 
@@ -156,25 +143,25 @@ def test_a_foreign_store_is_not_written_to():
     foreign = target(owner=Owner("other", "uid"), run=RUN)
     found = plan(MODEL, replace(STREAMING, store=replace(store_of(STREAMING), target=foreign), jobs=()), IMAGES, NOW)
     assert all(isinstance(action, Tell) for action in found.actions)
-    adopting = online_model({"serving": {"replicas": 2}}, {"annotations": {ANNOTATION_ADOPT: "other/uid"}})
+    adopting = online_model(meta={"annotations": {ANNOTATION_ADOPT: "other/uid"}})
     written = acts(replace(STREAMING, store=replace(store_of(STREAMING), target=foreign)), adopting)
     assert [type(action) for action in written] == [WriteTarget]
 
 
 def test_suspend_ends_the_trainers_and_starts_nothing():
-    model = online_model({"serving": {"replicas": 2}, "suspend": True})
+    model = online_model({"suspend": True})
     rest = at_rest(STREAMING, model)
     assert rest.jobs == ()
     assert plan(model, rest, IMAGES, NOW).status.phase is Phase.SUSPENDED
 
 
 def test_a_change_of_mode_touches_no_child_of_serving():
-    daily = online_model({"serving": {"replicas": 2}, "mode": "Daily", "daily": {"at": "03:00"}})
+    daily = online_model({"mode": "Daily", "daily": {"at": "03:00"}})
     assert acts(STREAMING, daily) == []
 
 
 def test_a_running_promotion_run_becomes_the_daily_one():
-    daily = online_model({"serving": {"replicas": 2}, "mode": "Daily", "daily": {"at": "03:00"}})
+    daily = online_model({"mode": "Daily", "daily": {"at": "03:00"}})
     cut = plan(daily, STREAMING, IMAGES, NOW + 16 * HOUR)
     (write,) = [action for action in cut.actions if isinstance(action, WriteTarget)]
     assert write.target.run is not None
@@ -198,7 +185,7 @@ def test_orphaned_data_are_looked_for_now_and_then():
 
 def deleted(policy: str) -> OnlineModel:
     meta = {"deletionTimestamp": "2026-11-11T12:00:00Z", "finalizers": [FINALIZER]}
-    return online_model({"store": {"deletionPolicy": policy}, "serving": {"replicas": 2}}, meta)
+    return online_model({"store": {"deletionPolicy": policy}}, meta)
 
 
 def test_deletion_with_retain_touches_nothing():
@@ -218,13 +205,13 @@ def test_deletion_never_purges_what_is_anothers():
 
 
 def test_the_finalizer_follows_the_policy():
-    keeps = online_model({"serving": {"replicas": 2}, "store": {"deletionPolicy": "Delete"}})
+    keeps = online_model({"store": {"deletionPolicy": "Delete"}})
     assert SetFinalizer(present=True) in acts(STREAMING, keeps)
 
 
 @pytest.mark.parametrize("handoff", ["Overlap", "Pause"])
 def test_refusals_are_told_as_warnings(handoff):
-    model = online_model({"serving": {"replicas": 2}, "promotion": {"handoff": handoff}})
+    model = online_model({"promotion": {"handoff": handoff}})
     broken = {0: base(0), 1: base(1, fault="checkpoints/1: an object is missing")}
     here = replace(store_of(STREAMING), target=target(candidate=1), bases=broken)
     found = plan(model, replace(STREAMING, store=here), IMAGES, NOW)
@@ -244,7 +231,6 @@ def worlds(draw: st.DrawFn) -> tuple[OnlineModel, Observed]:
         "suspend": draw(st.booleans()),
         "promotion": {"handoff": draw(st.sampled_from(["Overlap", "Pause"]))},
         "rollout": {"steps": draw(st.sampled_from([[], [{"pods": 1, "hold": "0s"}]])), "paused": draw(st.booleans())},
-        "serving": {"replicas": 2},
     }
     model = online_model(changes)
     bases = draw(st.sets(numbers, max_size=4))
@@ -287,5 +273,5 @@ def test_status_can_always_be_told_and_read_again(world):
     found = plan(model, seen, IMAGES, NOW).status
     again = type(found).model_validate(found.to_json())
     assert again.to_json() == found.to_json()
-    kinds = [condition.type for condition in found.conditions]
+    kinds = [known.type for known in found.conditions]
     assert len(kinds) == len(set(kinds)) == 10

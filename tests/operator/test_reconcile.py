@@ -18,7 +18,7 @@ from tandem_wire.errors import StoreUnavailable
 from tandem_wire.store import open_store
 from tandem_wire.target import Run, read_target
 
-from tests.operator.builders import IMAGES, merge
+from tests.operator.builders import IMAGES, condition, merge
 
 BODY: dict[str, Any] = {
     "metadata": {"name": "search", "namespace": "shop", "uid": "model-uid", "generation": 1, "resourceVersion": "1"},
@@ -81,7 +81,7 @@ class Server:
         return Status.model_validate(self.objects[MODELS.plural, "search"].get("status", {}))
 
     def condition(self, kind: str) -> tuple[str, str, str]:
-        found = next(known for known in self.status.conditions if known.type == kind)
+        found = condition(self.status, kind)
         return found.status, found.reason, found.message
 
 
