@@ -13,11 +13,10 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/handle.h"
 #include "core/random.h"
 
 namespace tandem {
-
-inline constexpr uint32_t kNoRow = 0xFFFFFFFFu;
 
 class KeyIndex {
  public:

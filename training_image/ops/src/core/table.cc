@@ -17,9 +17,6 @@ uint32_t NextFirstGeneration() {
   return ++tables * 0x9E3779B1u;
 }
 
-uint32_t RowOf(int64_t handle) { return static_cast<uint32_t>(handle & 0xFFFFFFFF); }
-uint32_t GenerationOf(int64_t handle) { return static_cast<uint32_t>(static_cast<uint64_t>(handle) >> 32); }
-
 // Like reserve, but doubling, so that many small steps stay linear.
 template <typename T>
 void MakeRoom(std::vector<T>& vector, size_t size) {

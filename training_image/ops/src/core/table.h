@@ -18,6 +18,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/handle.h"
 #include "core/initializer.h"
 #include "core/key_index.h"
 #include "core/optimizer.h"
@@ -25,8 +26,6 @@
 #include "core/status.h"
 
 namespace tandem {
-
-inline constexpr int64_t kNoHandle = -1;
 
 struct TableOptions {
   int dim = 0;
