@@ -4,13 +4,15 @@
 // Threads: values.
 //
 // A place changes generation when its row is removed, and tables start at different generations, so that an old or
-// foreign handle is refused. kNoHandle stands for "no row"; no row has it, since row numbers stay below 2^32 - 1.
+// foreign handle is refused. kNoRow and kNoHandle stand for "no row"; no row has them, since row
+// numbers stay below 2^32 - 1.
 #pragma once
 
 #include <cstdint>
 
 namespace tandem {
 
+inline constexpr uint32_t kNoRow = 0xFFFFFFFFu;
 inline constexpr int64_t kNoHandle = -1;
 
 inline int64_t MakeHandle(uint32_t row, uint32_t generation) {
