@@ -7,6 +7,8 @@ PY := $(VENV)/bin/python
 UV := $(VENV)/bin/uv
 # Inside networks whose proxy has its own CA, uv must trust the system's certificates as pip does.
 export UV_SYSTEM_CERTS := 1
+# Types that were found once serve every clone, as the programs of the cluster do.
+export MYPY_CACHE_DIR ?= $(or $(TANDEM_CACHE),$(HOME)/.cache/tandem)/mypy
 MEMBERS := training_image/wire training_image operator serving_image
 OPS := training_image/ops
 CPP = $(shell git ls-files '*.cc' '*.h')
@@ -69,7 +71,7 @@ check: setup ## format, lint, types, imports, generated files
 
 unit: setup ## the tests that need no pods
 	$(call SAY,unit tests)
-	$(PY) -m pytest tests -n 3 --dist loadfile
+	$(PY) -m pytest tests -n 3 --dist loadfile --no-loadscope-reorder --durations=10
 
 cluster: setup ## a real Kubernetes on this machine, unless KUBECONFIG names one
 	$(call SAY,cluster)

@@ -295,6 +295,7 @@ def explore(world: World) -> tuple[int, str | None, int]:
     return len(seen), None, len(stuck)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("handoff", "operators", "bases"), [("Overlap", 1, 2), ("Pause", 1, 2), ("Overlap", 2, 1), ("Pause", 2, 1)]
 )

@@ -72,6 +72,7 @@ def free_ports(count):
     return ports
 
 
+@pytest.mark.slow
 async def test_a_process_serves_until_sigterm_and_exits_0(tmp_path, store, writer):
     writer.base(3)
     writer.target(stable=3)

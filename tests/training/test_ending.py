@@ -27,6 +27,7 @@ def python(code: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_signal_that_comes_while_tensorflow_is_imported_is_not_lost():
     """Nothing begins: the store and the entrypoint of this configuration do not even exist."""
     assert python(LATE.replace("CONFIG", repr(CONFIG))).splitlines()[-1:] == ["ended"]

@@ -26,6 +26,7 @@ from tandem_wire.target import Owner, Run, Target, write_target
 
 from tests.training.builders import config, eventually, now_seconds, put_segments, samples, stream
 
+pytestmark = pytest.mark.slow
 BATCH = 16
 A_STEPS, B_STEPS = 6, 30
 
