@@ -27,11 +27,11 @@ struct Column {
 std::vector<Column> ColumnsOf(const BlockColumns& c) {
   return {{"keys", Dtype::kI64, true, c.rows, false, 0, c.keys},
           {"removed", Dtype::kI64, false, c.removed_size, false, 0, c.removed},
+          {"admission", Dtype::kU64, false, c.admission_size, false, 0, c.admission},
           {"values", Dtype::kF32, true, c.rows, true, c.dim, c.values},
           {"slots", Dtype::kF32, true, c.rows, true, c.width, c.slots},
           {"steps", Dtype::kU32, true, c.rows, false, 0, c.steps},
-          {"seen", Dtype::kU32, true, c.rows, false, 0, c.seen},
-          {"admission", Dtype::kU8, false, c.admission_size, false, 0, c.admission}};
+          {"seen", Dtype::kU32, true, c.rows, false, 0, c.seen}};
 }
 
 uint64_t BytesOf(const Column& column) {
@@ -209,14 +209,14 @@ Status ReadBlock(const uint8_t* bytes, size_t size, BlockView* view) {
   out.keys = At<int64_t>(data, tensors[0]);
   out.removed_size = tensors[1].count;
   out.removed = At<int64_t>(data, tensors[1]);
-  out.dim = tensors[2].width;
-  out.values = At<float>(data, tensors[2]);
-  out.width = tensors[3].width;
-  out.slots = At<float>(data, tensors[3]);
-  out.steps = At<uint32_t>(data, tensors[4]);
-  out.seen = At<uint32_t>(data, tensors[5]);
-  out.admission_size = tensors[6].count;
-  out.admission = At<uint8_t>(data, tensors[6]);
+  out.admission_size = tensors[2].count;
+  out.admission = At<uint64_t>(data, tensors[2]);
+  out.dim = tensors[3].width;
+  out.values = At<float>(data, tensors[3]);
+  out.width = tensors[4].width;
+  out.slots = At<float>(data, tensors[4]);
+  out.steps = At<uint32_t>(data, tensors[5]);
+  out.seen = At<uint32_t>(data, tensors[6]);
   return Status();
 }
 

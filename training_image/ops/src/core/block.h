@@ -1,7 +1,7 @@
 // A block: some rows of a table, or of a delta, as one safetensors file that can be checked by itself.
 //
-// Memory:  keys I64 [n] | removed I64 [r] | values F32 [n, dim] | slots F32 [n, width] | steps U32 [n] | seen U32 [n] |
-//          admission U8 [a]: always all seven, in this order, where n, r, a and width may be 0. The metadata say which
+// Memory:  keys I64 [n] | removed I64 [r] | admission U64 [a] | values F32 [n, dim] | slots F32 [n, width] | steps U32 [n] |
+//          seen U32 [n]: always all seven, in this order, where n, r, a and width may be 0. The metadata say which
 //          table, optimizer and stream the block is of, and which of its blocks. BlockView points into the bytes that it
 //          was read from.
 // Threads: pure functions over memory of the caller.
@@ -42,7 +42,7 @@ struct BlockColumns {
   const uint32_t* seen = nullptr;
   const int64_t* removed = nullptr;
   size_t removed_size = 0;
-  const uint8_t* admission = nullptr;  // the next bytes of the state of the admission filter
+  const uint64_t* admission = nullptr;  // the next words of the state of the admission filter
   size_t admission_size = 0;
 };
 

@@ -16,7 +16,7 @@ struct DtypeEntry {
   size_t size;
 };
 constexpr DtypeEntry kDtypes[] = {
-    {Dtype::kI64, "I64", 8}, {Dtype::kF32, "F32", 4}, {Dtype::kU32, "U32", 4}, {Dtype::kU8, "U8", 1}};
+    {Dtype::kI64, "I64", 8}, {Dtype::kU64, "U64", 8}, {Dtype::kF32, "F32", 4}, {Dtype::kU32, "U32", 4}};
 
 const DtypeEntry& EntryOf(Dtype dtype) {
   return *std::find_if(std::begin(kDtypes), std::end(kDtypes),
@@ -204,7 +204,7 @@ class HeaderReader {
       tensor->dtype = entry.dtype;
       return true;
     }
-    return Fail("tensor " + Quoted(tensor->name) + " has dtype " + Quoted(name) + ", not one of I64, F32, U32, U8");
+    return Fail("tensor " + Quoted(tensor->name) + " has dtype " + Quoted(name) + ", not one of I64, U64, F32, U32");
   }
 
   const char* at_;

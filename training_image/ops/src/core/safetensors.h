@@ -23,14 +23,14 @@ namespace tandem {
 inline constexpr size_t kMaxHeader = 64 * 1024;
 inline constexpr size_t kMaxEntries = 16;  // tensors, and as many entries of metadata
 
-enum class Dtype { kI64, kF32, kU32, kU8 };
+enum class Dtype { kI64, kU64, kF32, kU32 };
 
 size_t SizeOf(Dtype dtype);
 const char* NameOf(Dtype dtype);
 
 struct TensorEntry {
   std::string name;
-  Dtype dtype = Dtype::kU8;
+  Dtype dtype = Dtype::kI64;
   std::vector<uint64_t> shape;  // one or two sizes
   uint64_t begin = 0, end = 0;  // bytes, from the start of the data
 };

@@ -20,7 +20,7 @@ struct BlockSample {
   std::vector<uint32_t> steps = {9, 0xFFFFFFFF};
   std::vector<uint32_t> seen = {0, 1700000000};
   std::vector<int64_t> removed = {INT64_MIN, 5, INT64_MAX};
-  std::vector<uint8_t> admission = {0, 255, 7};
+  std::vector<uint64_t> admission = {0, UINT64_MAX};
 
   BlockColumns Columns() const {
     return {keys.size(),

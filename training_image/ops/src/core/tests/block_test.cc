@@ -60,25 +60,25 @@ TEST(TheBytesOfVersionOneStay) {
   const std::string header =
       R"({"__metadata__":{"format":"tandem.block/1","table":"t","optimizer":"adagrad","stream":"000102030405060708090a0b0c0d0e0f",)"
       R"("block":"7"},"keys":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"removed":{"dtype":"I64","shape":[3],"data_offsets":[16,40]},)"
-      R"("values":{"dtype":"F32","shape":[2,3],"data_offsets":[40,64]},"slots":{"dtype":"F32","shape":[2,3],"data_offsets":[64,88]},)"
-      R"("steps":{"dtype":"U32","shape":[2],"data_offsets":[88,96]},"seen":{"dtype":"U32","shape":[2],"data_offsets":[96,104]},)"
-      R"("admission":{"dtype":"U8","shape":[3],"data_offsets":[104,107]}})";
+      R"("admission":{"dtype":"U64","shape":[2],"data_offsets":[40,56]},)"
+      R"("values":{"dtype":"F32","shape":[2,3],"data_offsets":[56,80]},"slots":{"dtype":"F32","shape":[2,3],"data_offsets":[80,104]},)"
+      R"("steps":{"dtype":"U32","shape":[2],"data_offsets":[104,112]},"seen":{"dtype":"U32","shape":[2],"data_offsets":[112,120]}})";
   const size_t padded = (header.size() + 7) / 8 * 8;
-  CHECK(bytes.size() == 8 + padded + 107);
+  CHECK(bytes.size() == 8 + padded + 120);
   CHECK(static_cast<unsigned char>(bytes[0]) == padded % 256 && static_cast<unsigned char>(bytes[1]) == padded / 256);
   CHECK(bytes.substr(2, 6) == std::string(6, 0));
   CHECK(bytes.substr(8, header.size()) == header);
-  const unsigned char data[107] = {
+  const unsigned char data[120] = {
       3,   0,   0,   0,   0,   0,   0,   0,   255, 255, 255, 255, 255, 255, 255, 255,  // keys
       0,   0,   0,   0,   0,   0,   0,   128, 5,   0,   0,   0,   0,   0,   0,   0,
-      255, 255, 255, 255, 255, 255, 255, 127,  // removed
+      255, 255, 255, 255, 255, 255, 255, 127,                                          // removed
+      0,   0,   0,   0,   0,   0,   0,   0,   255, 255, 255, 255, 255, 255, 255, 255,  // admission
       0,   0,   128, 63,  0,   0,   0,   64,  0,   0,   64,  64,  0,   0,   128, 192,
       0,   0,   0,   63,  0,   0,   0,   0,  // values
       205, 204, 204, 61,  205, 204, 76,  62,  154, 153, 153, 62,  0,   0,   128, 64,
-      0,   0,   160, 64,  0,   0,   192, 64,   // slots
-      9,   0,   0,   0,   255, 255, 255, 255,  // steps
-      0,   0,   0,   0,   0,   241, 83,  101,  // seen
-      0,   255, 7};                            // admission
+      0,   0,   160, 64,  0,   0,   192, 64,    // slots
+      9,   0,   0,   0,   255, 255, 255, 255,   // steps
+      0,   0,   0,   0,   0,   241, 83,  101};  // seen
   CHECK(std::memcmp(bytes.data() + 8 + padded, data, sizeof data) == 0);
 }
 
@@ -95,7 +95,7 @@ TEST(WhatIsNoBlockIsRefusedByName) {
       {"0001020304", "ABCDEFABCD", "stream must be 32 hexadecimal digits"},
       {"\"optimizer\":\"adagrad\"", "\"optimizer\":\"\",\"b\":\"\"", "does not know"},
       {"\"keys\":{\"dtype\":\"I64\"", "\"kevs\":{\"dtype\":\"I64\"", "keys: is missing"},
-      {"\"admission\":{\"dtype\":\"U8\"", "\"admixsion\":{\"dtype\":\"U8\"", "admission: is missing"},
+      {"\"admission\":{\"dtype\":\"U64\"", "\"admixsion\":{\"dtype\":\"U64\"", "admission: is missing"},
       {"\"steps\":{\"dtype\":\"U32\"", "\"steps\":{\"dtype\":\"F32\"", "steps: its dtype is F32, not U32"},
       {"\"values\":{\"dtype\":\"F32\"", "\"values\":{\"dtype\":\"U32\"", "values: its dtype is U32, not F32"},
       {"\"shape\":[2,3]", "\"shape\":[3,2]", "values: has 3 rows, keys has 2"},
