@@ -40,12 +40,19 @@ class Metrics:
     def show(self, model: OnlineModel, status: Status) -> None:
         """Show what is true of a model."""
         labels = (model.metadata.namespace, model.metadata.name)
-        if status.freshness is not None:
-            self.freshness.labels(*labels).set(status.freshness.seconds)
-        if status.lineage is not None and status.lineage.serving is not None:
-            self.base.labels(*labels).set(status.lineage.serving.base)
+        serving = status.lineage.serving if status.lineage is not None else None
+        # What is not known is not shown: an old value would look like a fresh one.
+        self._set(self.freshness, labels, None if status.freshness is None else status.freshness.seconds)
+        self._set(self.base, labels, None if serving is None else serving.base)
         for condition in status.conditions:
             self.conditions.labels(*labels, condition.type).set(condition.status == "True")
+
+    @staticmethod
+    def _set(gauge: Gauge, labels: tuple[str, str], value: float | None) -> None:
+        if value is None:
+            gauge.remove_by_labels(dict(zip(LABELS, labels, strict=True)))
+        else:
+            gauge.labels(*labels).set(value)
 
     def forget(self, namespace: str, name: str, types: tuple[str, ...]) -> None:
         """Show nothing more of a model that is gone."""

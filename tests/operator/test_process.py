@@ -207,5 +207,16 @@ def test_a_model_that_is_gone_leaves_no_metrics():
     assert b'name="search"' not in generate_latest(metrics.registry)
 
 
+def test_what_is_not_known_any_more_is_not_shown():
+    metrics, model = Metrics(), online_model()
+    lineage = {"serving": {"base": 3, "update": 1}}
+    metrics.show(model, last_status({"status": {"freshness": {"seconds": 41, "target": 120}, "lineage": lineage}}))
+    labels = {"namespace": "shop", "name": "search"}
+    shown = [("tandem_freshness_seconds", 41), ("tandem_serving_base", 3)]
+    assert [(name, metrics.registry.get_sample_value(name, labels)) for name, _ in shown] == shown
+    metrics.show(model, last_status({"status": {}}))
+    assert [metrics.registry.get_sample_value(name, labels) for name, _ in shown] == [None, None]
+
+
 def test_a_status_that_cannot_be_read_counts_as_none():
     assert last_status({"status": {"phase": "Odd"}}).conditions == ()
