@@ -1,4 +1,7 @@
-"""The only writer to the cluster: carries out one action at a time, remembers nothing but which events were shown."""
+"""The only writer of children, status and events: one action at a time.
+
+It remembers nothing but which events were shown.
+"""
 
 import hashlib
 from datetime import UTC, datetime

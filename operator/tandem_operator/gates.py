@@ -15,8 +15,9 @@ from tandem_operator.api import DriftGate, DropGate, Gates
 from tandem_operator.observed import BaseView
 
 ENOUGH = 200
-"""Samples, and MIN_POSITIVES of each class, below which a measure is noise."""
+"""Samples below which a measure is noise."""
 MIN_CLASS = 10
+"""Samples of each class below which it is."""
 
 
 class Verdict(StrEnum):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import structlog
 
 from tandem_operator.api import FIELD_MANAGER
-from tandem_operator.errors import ClusterUnavailable, ObjectGone, Stale
+from tandem_operator.errors import ClusterUnavailable, ObjectGone, OperatorError, Stale
 from tandem_operator.kube import LEASES, Kube, Object
 
 log = structlog.get_logger()
@@ -60,8 +60,8 @@ class Lease:
             found = await self._kube.get(LEASES, self._place.namespace, self._place.name)
             if found["spec"].get("holderIdentity") == self._place.identity:
                 await self._write(found["metadata"]["resourceVersion"], "")
-        except (ClusterUnavailable, ObjectGone, Stale):
-            log.info("lease not released; it expires")
+        except OperatorError as error:
+            log.info("lease not released; it expires", error=str(error))
 
     async def _try(self) -> bool:
         try:

@@ -10,6 +10,9 @@ from tandem_wire.target import Promoted, Run, Target
 
 from tandem_operator.premises import AGAIN, BY_PERSON, Facts, candidates, forgiven, parent_of_next
 
+HISTORY = 32
+"""Entries of the history that are kept."""
+
 Moved = tuple[Target | None, str]
 Move = Callable[[Target, Facts], Moved]
 
@@ -142,7 +145,3 @@ def roll_back(target: Target, facts: Facts) -> Moved:
         history=history,
     )
     return after, f"rolled back to base {chosen} by a person"
-
-
-HISTORY = 32
-"""Entries of the history that are kept."""

@@ -105,7 +105,10 @@ def _spec_trouble(picture: Picture) -> Trouble | None:
 
 def _cluster_trouble(picture: Picture) -> Trouble | None:
     refusal = picture.seen.memory.refusal
-    return None if refusal is None else Trouble("ClusterRefused", f"The API server refused a change: {refusal}")
+    if refusal is None:
+        return None
+    remedy = "Grant the operator that right, make room in the quota, or correct the field that it names."
+    return Trouble(Reason.CLUSTER_REFUSED.value, f"The API server refused a change: {refusal}. {remedy}")
 
 
 def _trainer_trouble(picture: Picture) -> Trouble | None:

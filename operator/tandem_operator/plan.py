@@ -164,9 +164,9 @@ def _finalizer(model: OnlineModel) -> tuple[Action, ...]:
 
 
 def _deletion(model: OnlineModel, seen: Observed, now: datetime) -> Plan:
-    """End the trainers, delete what the store holds.
+    """End the trainers, delete what the store holds, then let the resource go.
 
-    Let the resource go. Children go with it by their owner references.
+    Children go with it by their owner references.
     """
     picture = Picture(model, seen, now)
     if FINALIZER not in model.metadata.finalizers:

@@ -1,6 +1,6 @@
-"""One look at one model: read the resource.
+"""One look at one model: observe, plan, carry out, write the status.
 
-Observe, plan, carry out, write the status. The only place where the clock is read.
+Every decision and what it writes has its time from here.
 """
 
 import asyncio
@@ -173,10 +173,10 @@ class Reconciler:
             case Sweep():
                 now, policy = self._now(), model.spec.store.retention
                 known.memory = replace(known.memory, swept=now)
-                gone = await asyncio.to_thread(target_store.sweep, store, model.key, action, policy, now)
+                gone = await asyncio.to_thread(target_store.sweep, store, model.key, policy, now)
                 log.info("swept", model=model.key, objects=gone)
             case PurgeStore():
-                await asyncio.to_thread(target_store.purge, store, action)
+                await asyncio.to_thread(target_store.purge, store)
                 log.info("store purged", model=model.key)
 
     def _remembered(self, key: str, model: OnlineModel) -> Known:

@@ -16,7 +16,9 @@ from tandem_wire.records import Kind, Record, Window
 from tandem_wire.store import Store
 from tandem_wire.target import Target, read_target
 
+from tandem_operator.api import ANNOTATION_ADOPT, Reason
 from tandem_operator.observed import BaseView, LogView, StoreFault, StoreView
+from tandem_operator.ownership import NOBODY
 
 TAIL = 64
 """Records at the end of a log that are read: enough for gates, counters and the last keyframes."""
@@ -44,9 +46,9 @@ def look(store: Store, model: str, cache: Cache) -> StoreView | StoreFault:
     try:
         return _look(store, model, cache)
     except Refused as error:
-        remedy = "restore target.json from a version of the bucket, or delete it and annotate this resource to adopt it"
-        message = f"{error}; {remedy}."
-        return StoreFault("TargetUnreadable", message, users=True)
+        adopt = f"delete it and annotate this resource to serve the newest base: {ANNOTATION_ADOPT}={NOBODY}"
+        message = f"{error}; restore target.json from a version of the bucket, or {adopt}."
+        return StoreFault(Reason.TARGET_UNREADABLE.value, message, users=True)
     except WireError as error:
         return StoreFault(error.reason, str(error), users=error.fault == "User")
 

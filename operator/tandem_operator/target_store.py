@@ -11,7 +11,7 @@ from tandem_wire.errors import Conflict
 from tandem_wire.store import Store
 from tandem_wire.target import read_target, write_target
 
-from tandem_operator.actions import PurgeStore, Retain, Sweep, WriteTarget
+from tandem_operator.actions import Retain, WriteTarget
 from tandem_operator.api import Retention
 from tandem_operator.errors import Stale
 
@@ -37,11 +37,11 @@ def retain(store: Store, model: str, action: Retain, policy: Retention, now: dat
     return retention.retire(store, model, going)
 
 
-def sweep(store: Store, model: str, _action: Sweep, policy: Retention, now: datetime) -> int:
+def sweep(store: Store, model: str, policy: Retention, now: datetime) -> int:
     """Delete data that no manifest names; returns how many objects went."""
     return retention.sweep(store, model, retention.Policy(bases=policy.bases, age=policy.age), now)
 
 
-def purge(store: Store, _action: PurgeStore) -> None:
+def purge(store: Store) -> None:
     """Delete everything of the model."""
     retention.erase(store)

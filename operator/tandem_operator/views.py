@@ -15,7 +15,6 @@ from tandem_operator.children import FINGERPRINT
 from tandem_operator.observed import ChildView, JobPhase, JobView, PodView
 
 Json = Mapping[str, Any]
-JOB_OF_POD = "batch.kubernetes.io/job-name"
 PATIENT = frozenset({"ContainerCreating", "PodInitializing"})
 """Reasons of waiting that are the normal way of a container that is about to start."""
 

@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 from tandem_operator import store_view, target_store
-from tandem_operator.actions import PurgeStore, Retain, Sweep, WriteTarget
+from tandem_operator.actions import Retain, WriteTarget
 from tandem_operator.api import Retention
 from tandem_operator.errors import Stale
 from tandem_operator.observed import StoreFault, StoreView
@@ -210,14 +210,14 @@ def test_a_sweep_takes_old_data_that_no_manifest_names(store):
     write_target(store, target(stable=0), None)
     put_objects(store, new_uid(), "c1", {(Part.SERVING, "model.json"): b"left behind"})
     later = datetime.now(UTC) + timedelta(days=2)
-    assert target_store.sweep(store, MODEL, Sweep(), Retention(), later) == 1
+    assert target_store.sweep(store, MODEL, Retention(), later) == 1
     assert store.head(record.objects[0].key) is not None
 
 
 def test_purging_leaves_nothing(store):
     make_base(store, 0)
     write_target(store, target(), None)
-    target_store.purge(store, PurgeStore())
+    target_store.purge(store)
     assert list(store.list("")) == []
 
 

@@ -53,7 +53,10 @@ class ConditionType(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a condition is what it is: one CamelCase word; its message says what a person can do."""
+    """Why a condition is what it is: one CamelCase word; its message says what a person can do.
+
+    Some of the user's errors come from trainers, pods and the store, which name them by themselves.
+    """
 
     # Available
     PODS_ANSWERING = "PodsAnswering"
@@ -68,22 +71,22 @@ class Reason(StrEnum):
     PROMOTED = "Promoted"
     ROLLED_BACK = "RolledBack"
     SUSPENDED = "Suspended"
-    DELETING = "Deleting"
     SETTLED = "Settled"
     CHILDREN_CHANGING = "ChildrenChanging"
     # Stalled: the user's errors
     INVALID_SPEC = "InvalidSpec"
     FOREIGN_OWNER = "ForeignOwner"
     TARGET_MISSING = "TargetMissing"
+    TARGET_UNREADABLE = "TargetUnreadable"
+    CLUSTER_REFUSED = "ClusterRefused"
     MISSING_SECRET = "MissingSecret"  # noqa: S105 - a reason, not a secret
     NO_SUCH_BUCKET = "NoSuchBucket"
     STORE_DENIED = "StoreDenied"
     UNKNOWN_ENTRYPOINT = "UnknownEntrypoint"
-    TRAINING_FAILED = "TrainingFailed"
+    OFFSETS_EXPIRED = "OffsetsExpired"
     IMAGE_UNAVAILABLE = "ImageUnavailable"
     UNSCHEDULABLE = "Unschedulable"
     NO_SUCH_BASE = "NoSuchBase"
-    DEADLINE_EXCEEDED = "DeadlineExceeded"
     # Stalled: the world's errors
     STORE_UNAVAILABLE = "StoreUnavailable"
     # UpdatesFresh
@@ -101,6 +104,5 @@ class Reason(StrEnum):
     # StreamsHealthy
     RECORDS_FLOWING = "RecordsFlowing"
     RECORDS_QUARANTINED = "RecordsQuarantined"
-    OFFSETS_EXPIRED = "OffsetsExpired"
     # Everything
     UNKNOWN = "Unknown"

@@ -33,7 +33,7 @@ class Phase(StrEnum):
 
 
 class CycleState(StrEnum):
-    """The states of the cycle, as DESIGN's table has them."""
+    """The states of the cycle; ``cycle.py`` has the table of what leads from one to another."""
 
     BOOTSTRAPPING = "Bootstrapping"
     STREAMING = "Streaming"
