@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Callable
 
 import boto3
 from botocore.config import Config
@@ -133,7 +132,6 @@ class SegmentSink:
         self._stop = threading.Event()
         self._idle = threading.Event()
         self._idle.set()
-        self._on_written: Callable[[str, int], None] = lambda _name, _count: None
         self._thread = threading.Thread(target=self._write_all, name="segments", daemon=True)
         self._thread.start()
 
@@ -161,7 +159,9 @@ class SegmentSink:
             stopping = self._stop.wait(self._every)
             with self._lock:
                 samples, self._waiting = self._waiting, []
-            while samples and not self._write(samples):
+            # One name for all tries: what was written although the reply was lost is written over, not twice.
+            name = segment_name(int(time.time() * 1000), self._number)
+            while samples and not self._write(name, samples):
                 threading.Event().wait(0.5)
             with self._lock:
                 if not self._waiting:
@@ -169,8 +169,7 @@ class SegmentSink:
                     if stopping:
                         return
 
-    def _write(self, samples: list[bytes]) -> bool:
-        name = segment_name(int(time.time() * 1000), self._number)
+    def _write(self, name: str, samples: list[bytes]) -> bool:
         try:
             self._s3.client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=tfrecords(samples))
         except (BotoCoreError, ClientError):

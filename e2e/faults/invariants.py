@@ -3,7 +3,7 @@
 Each check returns sentences that name what broke it; none means that it held.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
@@ -15,7 +15,6 @@ from e2e.demo.history import History, effective
 from e2e.demo.logs import Answer
 
 ROLL_BACK = "RollBack"
-Positions = Mapping[str, Position]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,25 +17,27 @@ def test_names_sort_by_time_of_writing(written):
 
 
 class Bucket(S3):
-    """An S3 endpoint that fails a number of times first."""
+    """An S3 endpoint that fails a number of times first: before it writes, or with the reply lost."""
 
-    def __init__(self, failures):
+    def __init__(self, failures, *, lost=False):
         self.endpoint = "http://store"
         self.client: Any = self
         self.objects = {}
-        self._failures = failures
+        self._failures, self._lost = failures, lost
         self.tried = threading.Event()
 
     def put_object(self, Bucket, Key, Body):  # noqa: N803 - boto3's names
         self.tried.set()
-        if self._failures:
-            self._failures -= 1
+        failing, self._failures = self._failures > 0, self._failures - 1
+        if not failing or self._lost:
+            self.objects[Key] = Body
+        if failing:
             raise EndpointConnectionError(endpoint_url=Bucket)
-        self.objects[Key] = Body
 
 
-def test_every_sample_is_written_once_and_in_order_though_the_store_fails():
-    bucket = Bucket(failures=2)
+@pytest.mark.parametrize("lost", [False, True])
+def test_every_sample_is_written_once_and_in_order_though_the_store_fails(lost):
+    bucket = Bucket(failures=2, lost=lost)
     sink = SegmentSink(bucket, "samples", "orders/", every=0.01)
     sink.put([b"1", b"2"])
     assert bucket.tried.wait(5)
