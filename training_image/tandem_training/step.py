@@ -62,7 +62,8 @@ class Steps:
         Returns:
           float32 (n,), the predictions before the step.
         """
-        latest = int(samples.event_times.max())
+        # Rows are stamped in seconds: what expires after hours needs no milliseconds, and 32 bits hold it.
+        latest = int(samples.event_times.max()) // 1000
         scores = self._train[task](dict(samples.inputs), samples.labels, np.int64(latest))
         self._state.step += 1
         return np.asarray(scores.numpy(), np.float32)
