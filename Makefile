@@ -15,7 +15,7 @@ CPP = $(shell git ls-files '*.cc' '*.h')
 STAMP := $(VENV)/.tandem
 SAY = @printf '\n== %s (%s)\n' "$(1)" "$$(date +%T)"
 
-.PHONY: help setup lock format check unit test e2e demo images cluster down clean
+.PHONY: help setup lock format check unit test e2e demo images cluster bench down clean
 help:
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -91,6 +91,10 @@ test: check cluster unit images e2e ## all checks and tests; leaves the cluster 
 demo: setup cluster images ## the whole system on a real cluster, with its report
 	$(call SAY,demonstration)
 	$(PY) -m e2e.demo $(if $(DATA),--data $(DATA))
+
+BENCH_NAME = $(or $(NAME),all)
+bench: setup ## figures beside the peers, into BENCHMARKS.md; NAME=ops for those of one part
+	BENCH_COMMAND="make bench$(if $(NAME), NAME=$(NAME))" $(PY) -m bench $(BENCH_NAME)
 
 down: ## remove what demo and test started
 	$(if $(KUBECONFIG),$(PY) -m e2e.demo --down,python3 -m e2e.cluster down)

@@ -1,0 +1,1 @@
+"""Figures of the elastic tables (``python -m bench ops``)."""

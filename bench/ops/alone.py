@@ -1,0 +1,49 @@
+"""Tail latencies of lookups beside other work, and deltas: ours against itself and against a plain copy."""
+
+import statistics
+from collections.abc import Iterator
+
+from bench import machine
+from bench.figures import Figure, compare, significant
+from bench.ops.growth import raw_bytes
+from bench.ops.scale import Scale, rows_text
+from bench.ops.session import start
+
+WORKS = {
+    "snapshot": ("MB/s of snapshots", 1e-6),
+    "growth": ("fresh ids a second", 1.0),
+    "eviction": ("rows removed a second", 1.0),
+}
+DIRTY = 0.01
+
+
+def tails(scale: Scale) -> Iterator[Figure]:
+    """Measure P99 of lookups in an open loop at half load on one thread: beside other work to quiet."""
+    for mode, (what, factor) in WORKS.items():
+        with start("ours", 1) as side:
+            load = machine.load()
+            answer = side.ask(
+                "latency", mode=mode, rows=scale.rows, dim=scale.dim, pairs=scale.pairs, phase=scale.phase
+            )
+        ratios = [busy / quiet for quiet, busy in answer["pairs"]]
+        quiet_ms = statistics.median(quiet for quiet, _ in answer["pairs"]) * 1e3
+        setting = (
+            f"{rows_text(scale.rows)} rows, dim {scale.dim}, 1 thread, open loop at 50 % load, one lookup per "
+            f"{answer['period'] * 1e3:.2f} ms; quiet P99 {quiet_ms:.2f} ms; {answer['work'] * factor:,.0f} {what}"
+        )
+        median = statistics.median(ratios)
+        yield compare(f"lookup_p99_{mode}_ratio", setting, "x", {"ours": ratios}, load=load, ratio=median)
+
+
+def deltas(scale: Scale) -> Iterator[Figure]:
+    """Compare cutting a delta with copying its rows."""
+    with start("ours", scale.threads) as side:
+        load = machine.load()
+        answer = side.ask("delta", rows=scale.rows, dim=scale.dim, share=DIRTY, runs=scale.runs)
+    ratios = [cut / copy for cut, copy in zip(answer["cut"], answer["copy"], strict=True)]
+    copied = significant(statistics.median(answer["copy"]) * 1e3, 3)
+    setting = f"{DIRTY:.0%} of {rows_text(scale.rows)} rows, dim {scale.dim}, 2 slots, into memory; copy {copied} ms"
+    yield compare("delta_time_ratio", setting, "x", {"ours": ratios}, load=load, ratio=statistics.median(ratios))
+    share = answer["bytes"] / (answer["rows"] * raw_bytes(scale.dim, 2))
+    setting = f"{answer['rows']:,} rows, dim {scale.dim}, 2 slots; to key, row, slots, counters"
+    yield compare("delta_bytes_ratio", setting, "x", {"ours": [share]}, load=load, ratio=share)

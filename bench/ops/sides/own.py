@@ -1,0 +1,246 @@
+"""Figures of our tables alone: memory while growing, tail latencies beside other work, deltas."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+import tandem_ops
+import tensorflow as tf
+
+from bench.figures import percentile
+from bench.ops import workload
+from bench.ops.sides.side import chunks, memory
+from bench.ops.sides.tandem import make
+from bench.ops.workload import Table
+from bench.rounds import alternate
+
+LATENCY_BATCH = 4_096
+FRESH_PER_SECOND = 400_000
+FRESH_CALL = 4_096
+
+
+def answer(do: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Do one thing that only our side can.
+
+    Raises:
+      ValueError: nobody can do that.
+    """
+    requests: dict[str, Callable[..., dict[str, Any]]] = {
+        "growth_peak": growth_peak,
+        "latency": latency,
+        "delta": delta,
+    }
+    if do not in requests:
+        raise ValueError(f"no such request: {do}")
+    return requests[do](**arguments)
+
+
+def growth_peak(rows: int, dim: int, batch: int) -> dict[str, Any]:
+    """Grow a table from empty; resident memory above the start, after each call: [rows, bytes]."""
+    table = make("growing", Table(rows, dim))
+    table.lookup(tf.constant(workload.keys(workload.KNOWN_PLACES + np.arange(batch))))
+    table.remove(workload.keys(workload.KNOWN_PLACES + np.arange(batch)))
+    start = memory()["VmRSS"]
+    resident = []
+    for first in range(0, rows, batch):
+        table.lookup(tf.constant(workload.keys(np.arange(first, min(first + batch, rows)))))
+        resident.append([min(first + batch, rows), memory()["VmRSS"] - start])
+    return {"resident": resident}
+
+
+def latency(mode: str, rows: int, dim: int, pairs: int, phase: float) -> dict[str, Any]:
+    """Measure the P99 of lookups in an open loop at half load, quiet and beside other work in turn.
+
+    Args:
+      mode: the other work: snapshot, growth or eviction.
+      rows: of the table.
+      dim: of its rows.
+      pairs: of phases.
+      phase: seconds that one lasts.
+
+    Returns:
+      pairs: [quiet, busy], P99 in seconds; period: seconds between arrivals; work: what the other side did, per second.
+    """
+    table = filled(rows, dim)
+    look = tf.function(lambda ids: table.lookup(ids)[0], input_signature=[tf.TensorSpec([None], tf.int64)])
+    random = np.random.default_rng(3)
+    batches = [tf.constant(workload.keys(random.integers(0, rows, LATENCY_BATCH))) for _ in range(64)]
+    period = 2 * _median_call(look, batches)
+    other = OTHERS[mode](table)
+
+    def quiet() -> float:
+        return percentile(open_loop(look, batches, period, phase), 99)
+
+    def busy() -> float:
+        other.prepare()
+        with beside(other.turn):
+            return percentile(open_loop(look, batches, period, phase), 99)
+
+    measured = alternate(quiet, busy, pairs)
+    return {"pairs": measured, "period": period, "work": other.done / (pairs * phase)}
+
+
+class Other(Protocol):
+    """Work beside lookups; ``done`` counts it."""
+
+    done: float
+
+    def prepare(self) -> None:
+        """Get ready, unmeasured."""
+        ...
+
+    def turn(self) -> None:
+        """Work for some milliseconds."""
+        ...
+
+
+def filled(rows: int, dim: int) -> tandem_ops.HashVariable:
+    """Make a table of all rows, with two slots."""
+    table = make("table", Table(rows, dim))
+    for places in chunks(rows):
+        table.lookup(tf.constant(workload.keys(places)))
+    return table
+
+
+def open_loop(
+    look: Callable[[tf.Tensor], object], batches: Sequence[tf.Tensor], period: float, seconds: float
+) -> list[float]:
+    """Call at fixed times, late or not; seconds from when each call was due to when it was answered."""
+    latencies = []
+    begin = time.perf_counter() + period
+    for number in range(round(seconds / period)):
+        due = begin + number * period
+        while (left := due - time.perf_counter()) > 0:
+            if left > 0.0003:  # noqa: PLR2004 - sleeping is late by a tenth of a millisecond; the rest is spun
+                time.sleep(left - 0.0002)
+        look(batches[number % len(batches)])
+        latencies.append(time.perf_counter() - due)
+    return latencies
+
+
+@contextmanager
+def beside(turn: Callable[[], None]) -> Iterator[None]:
+    """Repeat a turn in a thread of its own, at normal priority, while the body runs."""
+    stop = threading.Event()
+
+    def repeat() -> None:
+        while not stop.is_set():
+            turn()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+class Pace:
+    """Holds work to a rate by sleeping."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin anew, now."""
+        self._begin = time.perf_counter()
+        self._done = 0.0
+
+    def hold(self, done: float) -> None:
+        """Say what more was done, and sleep if that was ahead of time."""
+        self._done += done
+        time.sleep(max(0.0, self._begin + self._done / self._per_second - time.perf_counter()))
+
+
+class Snapshots:
+    """Copies full snapshots, one after the other."""
+
+    done = 0.0
+
+    def __init__(self, table: tandem_ops.HashVariable) -> None:
+        self._table = table
+
+    def prepare(self) -> None:
+        """Nothing to prepare."""
+
+    def turn(self) -> None:
+        """Take a snapshot."""
+        cut = self._table.snapshot()
+        self.done += sum(column.nbytes for column in (cut.keys, cut.rows, cut.slots, cut.steps, cut.seen))
+
+
+class Growth:
+    """Inserts fresh ids at a steady rate."""
+
+    done = 0.0
+
+    def __init__(self, table: tandem_ops.HashVariable) -> None:
+        self._table = table
+        self._next = workload.KNOWN_PLACES
+        self._pace = Pace(FRESH_PER_SECOND)
+
+    def prepare(self) -> None:
+        """Begin to count time."""
+        self._pace.restart()
+
+    def turn(self) -> None:
+        """Insert one call's ids."""
+        self._table.lookup(tf.constant(workload.keys(self._next + np.arange(FRESH_CALL))))
+        self._next += FRESH_CALL
+        self.done += FRESH_CALL
+        self._pace.hold(FRESH_CALL)
+
+
+class Eviction(Growth):
+    """Removes rows that were inserted before."""
+
+
+OTHERS: Mapping[str, Callable[[tandem_ops.HashVariable], Other]] = {
+    "snapshot": Snapshots,
+    "growth": Growth,
+    "eviction": Eviction,
+}
+
+
+def delta(rows: int, dim: int, share: float, runs: int) -> dict[str, Any]:
+    """Cut deltas of a share of the rows, and copy as many rows with NumPy, in turn.
+
+    Returns:
+      cut, copy: seconds of each run; bytes: of one cut's columns; rows: in it.
+    """
+    table = filled(rows, dim)
+    table.ack(table.begin_delta().epoch)
+    random = np.random.default_rng(5)
+    size = round(rows * share)
+    source = np.ones((rows, dim * 3 + 4), np.float32)  # values and two slots, key, count and last seen
+    target = np.empty((size, source.shape[1]), np.float32)
+    measured: dict[str, list[float]] = {"cut": [], "copy": []}
+    for _ in range(runs):
+        dirty = random.choice(rows, size, replace=False)
+        _, handles = table.lookup(workload.keys(dirty))
+        table.apply(handles, np.ones((size, dim), np.float32))
+        begin = time.perf_counter()
+        cut = table.begin_delta()
+        measured["cut"].append(time.perf_counter() - begin)
+        table.ack(cut.epoch)
+        ordered = np.sort(dirty)
+        begin = time.perf_counter()
+        np.take(source, ordered, axis=0, out=target)
+        measured["copy"].append(time.perf_counter() - begin)
+    columns = (cut.keys, cut.rows, cut.slots, cut.steps, cut.seen)
+    return {**measured, "bytes": sum(column.nbytes for column in columns), "rows": len(cut.keys)}
+
+
+def _median_call(look: Callable[[tf.Tensor], object], batches: Sequence[tf.Tensor]) -> float:
+    seconds = []
+    for _ in range(4):
+        for ids in batches:
+            begin = time.perf_counter()
+            look(ids)
+            seconds.append(time.perf_counter() - begin)
+    return percentile(seconds[len(batches) :], 50)

@@ -1,8 +1,0 @@
-//go:build tools
-
-// Package tools pins the commands that e2e.cluster builds from this folder.
-package tools
-
-import (
-	_ "helm.sh/helm/v3/cmd/helm"
-)
