@@ -4,62 +4,114 @@ import argparse
 import os
 import shlex
 import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from bench import figures, machine, report
-from bench.ops import run as ops
-from bench.ops.scale import SMOKE, Scale
-from bench.side import ROOT
+from bench.figures import Figure
+from bench.ops import agreement, alone, growth, throughput
+from bench.ops import scale as ops_scale
+from bench.ops.scale import Scale
+from bench.side import ROOT, SideFailed
+from bench.training import run as training
 
 FOLDER = ROOT / "build" / "bench"
 PAGE = ROOT / "BENCHMARKS.md"
+Part = Callable[[], Iterator[Figure]]
 
 
 def main() -> int:
     """Run the command line; 1 if a figure could not be measured."""
     options = _options()
-    if options.name == "report":
+    names = ["ops", "training"] if options.name == "all" else [options.name]
+    failed = False
+    if options.name != "report":
+        for name in names:
+            failed |= _measure(name, options)
+    if not options.smoke:
         report.write_page(FOLDER, PAGE)
-        return 0
+    return int(failed)
+
+
+def parts(name: str, options: argparse.Namespace) -> Mapping[str, Part]:
+    """Return what a bench consists of, in order."""
+    if name == "training":
+        steps = training.SMOKE if options.smoke else training.StepScale()
+        return {"steps": lambda: training.steps(steps)}
+    told = {what: getattr(options, what) for what in ("rows", "dim", "batch", "threads", "runs")}
     scale = replace(
-        SMOKE if options.smoke else Scale(),
-        **{
-            k: v for k, v in vars(options).items() if v is not None and k in ("threads", "rows", "dim", "batch", "runs")
-        },
+        ops_scale.SMOKE if options.smoke else Scale(), **{what: value for what, value in told.items() if value}
     )
-    name = "ops-smoke" if options.smoke else "ops"
-    origin = machine.describe(name, _command())
-    found, failed = ops.measure(scale, options.only or list(ops.PARTS))
-    if options.smoke:
-        return int(bool(failed))
-    if options.only:
-        measured = {figure.figure for figure in found}
+    return {
+        "agreement": lambda: _agree(scale),
+        "known": lambda: throughput.known(scale),
+        "group_lasso": lambda: throughput.group_lasso(scale),
+        "grouped": lambda: throughput.grouped(scale),
+        "fresh": lambda: growth.fresh(scale),
+        "worst": lambda: growth.worst(scale),
+        "bytes_per_row": lambda: growth.bytes_per_row(scale),
+        "tails": lambda: alone.tails(scale),
+        "deltas": lambda: alone.deltas(scale),
+    }
+
+
+def _measure(name: str, options: argparse.Namespace) -> bool:
+    """Measure a bench and write its figures; whether a part failed."""
+    command = os.environ.get("BENCH_COMMAND") or shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+    origin = machine.describe(name, command)
+    chosen = {part: run for part, run in parts(name, options).items() if part in (options.only or [part])}
+    begin = time.monotonic()
+    found: list[Figure] = []
+    failed = False
+    for part, run in chosen.items():
+        try:
+            for figure in run():
+                found.append(figure)
+                _say(f"{time.monotonic() - begin:5.0f} s  {_line(figure)}")
+        except SideFailed as error:
+            failed = True
+            _say(f"{time.monotonic() - begin:5.0f} s  {part}: {error}")
+    if not options.smoke:
         path = FOLDER / f"{name}.json"
-        found = [f for f in (figures.read(path) if path.exists() else []) if f.figure not in measured] + found
-    figures.write(FOLDER / f"{name}.json", found)
-    report.write_run(FOLDER / f"{name}.run.json", origin)
-    report.write_page(FOLDER, PAGE)
-    return int(bool(failed))
+        measured = {figure.figure for figure in found}
+        kept = figures.read(path) if options.only and path.exists() else []
+        figures.write(path, [figure for figure in kept if figure.figure not in measured] + found)
+        report.write_run(FOLDER / f"{name}.run.json", origin)
+    return failed
 
 
-def _command() -> str:
-    told = os.environ.get("BENCH_COMMAND")
-    return told or shlex.join(["python", "-m", "bench", *sys.argv[1:]])
+def _agree(scale: Scale) -> Iterator[Figure]:
+    """Stop unless all sides compute the same; no figure comes of it."""
+    off = agreement.check(scale.threads)
+    _say("all sides agree: " + ", ".join(f"{what} {difference:.1e}" for what, difference in off.items()))
+    yield from ()
+
+
+def _line(figure: Figure) -> str:
+    peers = "  ".join(f"{peer} {value:g}" for peer, value in figure.peers.items())
+    return f"{figure.figure:28} {figure.ours:g} {figure.unit:8} {peers}  ratio {figure.ratio}  ({figure.setting})"
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", choices=["ops", "report"], help="what to measure; report: write BENCHMARKS.md only")
-    parser.add_argument("--only", nargs="+", choices=list(ops.PARTS), help="parts; the other figures stay as they were")
+    parser.add_argument("name", choices=["all", "ops", "training", "report"], help="report: write BENCHMARKS.md only")
+    parser.add_argument("--only", nargs="+", help="parts; the figures of the others stay as they were")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, nothing written: does everything run?")
-    for name, meaning in (
-        ("rows", "of a table"),
-        ("dim", "floats per row"),
-        ("batch", "ids per call"),
-        ("threads", "of every side"),
-        ("runs", "of each figure"),
-    ):
-        parser.add_argument(f"--{name}", type=int, help=meaning)
+    sizes = {
+        "rows": "of a table",
+        "dim": "floats per row",
+        "batch": "ids per call",
+        "threads": "of a side",
+        "runs": "rounds",
+    }
+    for name, meaning in sizes.items():
+        parser.add_argument(f"--{name}", type=int, help=f"ops: {meaning}")
     return parser.parse_args()
 
 

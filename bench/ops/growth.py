@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from bench import machine
@@ -20,7 +21,7 @@ def fresh(scale: Scale) -> Iterator[Figure]:
     """Compare inserts of fresh ids, each run in a process of its own, so that no memory is left from before."""
     before_after: dict[str, list[str]] = {}
 
-    def run(side: str) -> float:
+    def run(side: str, _: int) -> float:
         answer = _insert(side, scale, scale.rows, scale.batch)
         kept = [answer[when]["VmRSS"] / MIB for when in ("before", "after")]
         before_after[side] = [f"{value:.0f}" for value in kept]
@@ -28,7 +29,7 @@ def fresh(scale: Scale) -> Iterator[Figure]:
 
     sides = ("ours", "tfra", "dense_hash_table")
     load = machine.load()
-    values = interleave({side: lambda _, side=side: run(side) for side in sides}, 5)  # type: ignore[misc] # bound now
+    values = interleave({side: partial(run, side) for side in sides}, 5)
     memory = ", ".join(f"{side} {' → '.join(resident)}" for side, resident in before_after.items())
     setting = f"{scale}, from empty in a new process; ours with two slots, peers without; RSS MiB {memory}"
     yield compare("insert_fresh", setting, "M ids/s", values, load=load)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -67,10 +68,10 @@ class Session:
         for side in sides:
             self._sides[side].ask("prepare", work=asdict(work if isinstance(work, Work) else work[side]))
         load = machine.load()
-        values = interleave({side: lambda _, side=side: self._run(side) for side in sides}, runs)  # type: ignore[misc] # bound now
+        values = interleave({side: partial(self._run, side) for side in sides}, runs)
         return compare(figure, setting, "M ids/s", values, load=load)
 
-    def _run(self, side: str) -> float:
+    def _run(self, side: str, _: int) -> float:
         return float(self._sides[side].ask("run")["value"])
 
     def __enter__(self) -> Self:

@@ -1,0 +1,1 @@
+"""Figures of the trainer (``python -m bench training``)."""
