@@ -11,6 +11,7 @@ from dataclasses import replace
 from bench import figures, machine, report
 from bench.figures import Figure
 from bench.ops import agreement, alone, growth, throughput
+from bench.ops import grid as ops_grid
 from bench.ops import scale as ops_scale
 from bench.ops.scale import Scale
 from bench.side import ROOT, SideFailed
@@ -24,7 +25,9 @@ Part = Callable[[], Iterator[Figure]]
 def main() -> int:
     """Run the command line; 1 if a figure could not be measured."""
     options = _options()
-    names = ["ops", "training"] if options.name == "all" else [options.name]
+    names = {"all": ["ops", "training"], "ops": ["ops-grid" if options.grid else "ops"]}.get(
+        options.name, [options.name]
+    )
     failed = False
     if options.name != "report":
         for name in names:
@@ -39,6 +42,9 @@ def parts(name: str, options: argparse.Namespace) -> Mapping[str, Part]:
     if name == "training":
         steps = training.SMOKE if options.smoke else training.StepScale()
         return {"steps": lambda: training.steps(steps)}
+    if name == "ops-grid":
+        grid = ops_grid.SMOKE if options.smoke else ops_grid.Grid(dims=options.dims or ops_grid.Grid().dims)
+        return {"grid": lambda: ops_grid.walk(grid)}
     told = {what: getattr(options, what) for what in ("rows", "dim", "batch", "threads", "runs")}
     scale = replace(
         ops_scale.SMOKE if options.smoke else Scale(), **{what: value for what, value in told.items() if value}
@@ -102,6 +108,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("name", choices=["all", "ops", "training", "report"], help="report: write BENCHMARKS.md only")
     parser.add_argument("--only", nargs="+", help="parts; the figures of the others stay as they were")
+    parser.add_argument(
+        "--grid", action="store_true", help="ops: the whole grid instead, about two hours; a page section of its own"
+    )
+    parser.add_argument("--dims", type=int, nargs="+", help="of the grid")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, nothing written: does everything run?")
     sizes = {
         "rows": "of a table",
