@@ -36,14 +36,23 @@ def check(threads: int) -> dict[str, float]:
     found: dict[str, float] = {}
     table = Table(rows=3_000, dim=16, exact=True)
     with Session(filled(LOOKUPS, table), threads) as session:
-        found |= _compare("lookup", _rows(session, LOOKUPS, steps=0))
-        found |= _compare("adam", _rows(session, TRAINED, steps=STEPS))
+        found |= compare_rows("lookup", _rows(session, LOOKUPS, steps=0))
+        found |= compare_rows("adam", _rows(session, TRAINED, steps=STEPS))
         session.reopen(dict.fromkeys(TRAINED, replace(table, optimizer="adagrad")))
-        found |= _compare("adagrad", _rows(session, TRAINED, steps=STEPS))
+        found |= compare_rows("adagrad", _rows(session, TRAINED, steps=STEPS))
     return found
 
 
-def _compare(what: str, rows: Mapping[str, Rows]) -> dict[str, float]:
+def compare_rows(what: str, rows: Mapping[str, Rows]) -> dict[str, float]:
+    """Return how far each side's rows are from ours.
+
+    Args:
+      what: was computed.
+      rows: by side, ours among them.
+
+    Raises:
+      Disagreement: farther than rounding.
+    """
     off = {side: float(np.abs(found - rows["ours"]).max()) for side, found in rows.items() if side != "ours"}
     for side, difference in off.items():
         if not difference <= TOLERANCE:
