@@ -38,6 +38,8 @@ static_assert(sizeof(RowState) == 16, "the figures of memory per row count on it
 
 class RowStore {
  public:
+  static constexpr uint32_t kMostRows = 0xFFFFFFF0u;  // the last numbers have a meaning of their own
+
   // `readers` outlives the store; all who look rows up are registered there.
   RowStore(int dim, int slots, Readers* readers);
   RowStore(const RowStore&) = delete;
@@ -58,7 +60,7 @@ class RowStore {
   // The greatest `changed` of the rows 16 * block ... 16 * block + 15, or greater; zero at first. Only changes.h writes.
   std::atomic<uint32_t>& block_changed(uint32_t block) const { return block_changed_[block]; }
 
-  int64_t HandleOf(uint32_t row) const { return MakeHandle(generation(row).load(std::memory_order_relaxed), row); }
+  int64_t HandleOf(uint32_t row) const { return MakeHandle(row, generation(row).load(std::memory_order_relaxed)); }
 
   // Whether the handle names a row that lives now. Under the step mutex it stays so: nobody else frees rows.
   bool IsLive(int64_t handle) const {
@@ -103,7 +105,7 @@ class RowStore {
   const int dim_;
   const size_t slot_floats_;
   const size_t stride_;
-  const uint32_t max_rows_;
+  const uint32_t first_generation_;
   Readers* const readers_;
   Arena floats_arena_, states_arena_, keys_arena_, blocks_arena_;
   float* const floats_;

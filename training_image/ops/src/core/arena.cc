@@ -1,0 +1,92 @@
+#include "core/arena.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <new>
+
+#include "core/pages.h"
+
+namespace tandem {
+namespace {
+
+constexpr size_t kSmallStep = size_t{64} << 10;
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kMostAhead = size_t{32} << 20;
+constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; an older kernel refuses it and nothing is lost
+
+size_t RoundUp(size_t bytes, size_t step) { return (bytes + step - 1) / step * step; }
+
+// How far beyond what is reached pages are made ready: a sixteenth, so that memory stays within its bound.
+size_t Ahead(size_t reached) { return reached < kHugePage ? 0 : std::clamp(reached / 16, kHugePage, kMostAhead); }
+
+void RaiseTo(std::atomic<size_t>& value, size_t to) {
+  size_t now = value.load(std::memory_order_relaxed);
+  while (now < to && !value.compare_exchange_weak(now, to, std::memory_order_release)) {
+  }
+}
+
+void* Reserve(size_t bytes) {
+  return mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+}  // namespace
+
+size_t PhysicalMemory() {
+  static const size_t bytes = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+Arena::Arena(size_t max_bytes, Pace pace) : pace_(pace), max_bytes_(RoundUp(max_bytes, kHugePage)) {
+  void* mapping;
+  while ((mapping = Reserve(max_bytes_ + kHugePage)) == MAP_FAILED) {
+    if (max_bytes_ <= kHugePage) throw std::bad_alloc();
+    max_bytes_ = RoundUp(max_bytes_ / 2, kHugePage);
+  }
+  mapping_ = static_cast<char*>(mapping);
+  mapping_bytes_ = max_bytes_ + kHugePage;
+  base_ = mapping_ + (kHugePage - reinterpret_cast<uintptr_t>(mapping_) % kHugePage) % kHugePage;
+  // Advice only: where huge pages are switched off, small ones do.
+  if (max_bytes_ > kHugePage) madvise(base_ + kHugePage, max_bytes_ - kHugePage, MADV_HUGEPAGE);
+}
+
+Arena::~Arena() {
+  ForgetPagesOf(this);
+  munmap(mapping_, mapping_bytes_);
+}
+
+// Opening twice what another thread has just opened does no harm, so nobody waits for anybody here.
+bool Arena::Open(size_t bytes) {
+  const size_t ready = this->ready();
+  const size_t to = std::min(max_bytes_, RoundUp(bytes, bytes <= kHugePage ? kSmallStep : kHugePage));
+  if (to <= ready) return true;
+  if (mprotect(base_ + ready, to - ready, PROT_READ | PROT_WRITE) != 0) return false;
+  RaiseTo(ready_, to);
+  return true;
+}
+
+bool Arena::Reach(size_t bytes) {
+  if (bytes > max_bytes_) return false;
+  if (bytes > ready() && !Open(bytes)) return false;
+  if (pace_ == kAsReached) return true;
+  const size_t ahead = Ahead(bytes);
+  if (ready() < std::min(max_bytes_, bytes + ahead / 2)) {
+    coming_.store(std::min(max_bytes_, RoundUp(bytes + ahead, kHugePage)), std::memory_order_relaxed);
+    PreparePagesOf(this);
+  }
+  return true;
+}
+
+void Arena::PrepareAhead() {
+  const size_t to = coming_.load(std::memory_order_relaxed);
+  for (size_t at = ready(); at < to; at = ready()) {
+    const size_t end = std::min(to, RoundUp(at + 1, kHugePage));
+    if (mprotect(base_ + at, end - at, PROT_READ | PROT_WRITE) != 0) return;
+    madvise(base_ + at, end - at, kPopulateWrite);
+    RaiseTo(ready_, end);
+  }
+}
+
+}  // namespace tandem
