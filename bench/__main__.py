@@ -66,7 +66,10 @@ def _measure(name: str, options: argparse.Namespace) -> bool:
     """Measure a bench and write its figures; whether a part failed."""
     command = os.environ.get("BENCH_COMMAND") or shlex.join(["python", "-m", "bench", *sys.argv[1:]])
     origin = machine.describe(name, command)
-    chosen = {part: run for part, run in parts(name, options).items() if part in (options.only or [part])}
+    known = parts(name, options)
+    if unknown := set(options.only or ()) - set(known):
+        raise SystemExit(f"{name} has no part {', '.join(sorted(unknown))}; it has {', '.join(known)}")
+    chosen = {part: run for part, run in known.items() if part in (options.only or [part])}
     begin = time.monotonic()
     found: list[Figure] = []
     failed = False

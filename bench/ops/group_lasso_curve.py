@@ -7,7 +7,7 @@ stream is scored and not learned. One table for each form, λ and seed; λ = 0 i
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import tandem_ops
 import tensorflow as tf
 
+from bench.ops.click_log import read_log
 from bench.ops.group_lasso_picture import draw_curve
 from bench.ops.planted import Stream, Truth, auc, draw
 from bench.side import ROOT
@@ -24,9 +25,9 @@ DIM = 8
 BATCH = 2_048
 RATE = 0.02
 LEARNED = 0.8
-LAMBDAS = (0.0, 0.001, 0.003, 0.01, 0.02, 0.04, 0.08)
+LAMBDAS = (0.0, 0.01, 0.02, 0.04, 0.06, 0.08, 0.12)
 FORMS: tuple[tandem_ops.group_lasso.Form, ...] = ("prox", "dual_averaging")
-RESULTS = ROOT / "build" / "bench" / "group_lasso_curve.json"
+FOLDER = ROOT / "build" / "bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +129,14 @@ def measure(stream: Stream, data: str, form: str, l21: float, seed: int) -> Poin
     )
 
 
-def planted(truth: Truth, seeds: Sequence[int], lambdas: Sequence[float]) -> list[Point]:
-    """Measure all forms and λ on planted streams, one for each seed."""
+def curve(stream_of: Callable[[int], Stream], data: str, seeds: Sequence[int], lambdas: Sequence[float]) -> list[Point]:
+    """Measure all forms and λ, for each seed on its stream."""
     points = []
     for seed in seeds:
-        stream = draw(truth, seed)
+        stream = stream_of(seed)
         for form in FORMS:
             for l21 in lambdas:
-                points.append(measure(stream, "planted", form, l21, seed))
+                points.append(measure(stream, data, form, l21, seed))
                 _say(points[-1])
     return points
 
@@ -151,15 +152,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=Truth().samples)
     parser.add_argument("--lambdas", type=float, nargs="+", default=LAMBDAS)
+    parser.add_argument("--log", type=Path, help="a click log in place of the planted stream; see click_log.py")
     parser.add_argument("--picture", type=Path, help="write the curve as SVG")
     parser.add_argument("--picture-only", action="store_true", help="of the results that are there")
     options = parser.parse_args()
+    results = FOLDER / f"group_lasso_{'log' if options.log else 'planted'}.json"
     if not options.picture_only:
-        points = planted(Truth(samples=options.samples), range(options.seeds), options.lambdas)
-        RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        RESULTS.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
+        if options.log:
+            log = read_log(options.log)
+            points = curve(lambda _: log, options.log.stem, range(options.seeds), options.lambdas)
+        else:
+            truth = Truth(samples=options.samples)
+            points = curve(lambda seed: draw(truth, seed), "planted", range(options.seeds), options.lambdas)
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        results.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
     if options.picture:
-        draw_curve(json.loads(RESULTS.read_text()), options.picture)
+        draw_curve(json.loads(results.read_text()), options.picture)
 
 
 if __name__ == "__main__":

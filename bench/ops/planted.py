@@ -42,9 +42,9 @@ class Truth:
 
     samples: int = 1_000_000
     fields: int = 5
-    ids: int = 4_000
+    ids: int = 2_000
     carrying: float = 0.05
-    effect: float = 1.0
+    effect: float = 2.0
     skew: float = 0.7
     bias: float = -1.5
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from bench.figures import percentile
 from bench.ops import workload
-from bench.ops.sides.side import chunks, memory
+from bench.ops.sides.side import chunks, memory, quieten_python
 from bench.ops.sides.tandem import make
 from bench.ops.workload import Table
 from bench.rounds import alternate
@@ -68,6 +68,7 @@ def latency(mode: str, rows: int, dim: int, pairs: int, phase: float) -> dict[st
     look = tf.function(lambda ids: table.lookup(ids)[0], input_signature=[tf.TensorSpec([None], tf.int64)])
     random = np.random.default_rng(3)
     batches = [tf.constant(workload.keys(random.integers(0, rows, LATENCY_BATCH))) for _ in range(64)]
+    quieten_python()
     period = 2 * _median_call(look, batches)
     other = OTHERS[mode](table)
 

@@ -47,6 +47,12 @@ def chunks(rows: int) -> list[npt.NDArray[np.int64]]:
     return [np.arange(start, min(start + CHUNK, rows)) for start in range(0, rows, CHUNK)]
 
 
+def quieten_python() -> None:
+    """Take what is there out of Python's garbage collection, whose pauses are no table's."""
+    gc.collect()
+    gc.freeze()
+
+
 def memory() -> dict[str, int]:
     """Return resident memory now and at its peak, bytes, after all that is free went back to the system."""
     gc.collect()

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from bench.ops import workload
-from bench.ops.sides.side import Side, memory
+from bench.ops.sides.side import Side, memory, quieten_python
 from bench.ops.workload import Ids, Table, Work
 
 SEED = 11
@@ -152,6 +152,7 @@ class Worker:
             tf.constant(self._side.ids(np.arange(start, min(start + batch, rows)))) for start in range(0, rows, batch)
         ]
         before = memory()
+        quieten_python()
         seconds = []
         for one in ids:
             begin = time.perf_counter()
