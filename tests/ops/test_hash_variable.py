@@ -172,7 +172,7 @@ def test_shapes_known_only_at_run_time_are_checked_by_the_kernel():
 
     with pytest.raises(INVALID, match="grads must have the shape"):
         step(tf.constant([1], tf.int64), tf.zeros([1, DIM + 1]), tf.constant(0.1))
-    with pytest.raises(INVALID, match="learning_rate must be a scalar"):
+    with pytest.raises(INVALID, match=r"learning_rate must be of shape \[\], it is \[1\]"):
         step(tf.constant([1], tf.int64), tf.zeros([1, DIM]), tf.constant([0.1]))
     step(tf.constant([[1]], tf.int64), tf.zeros([1, 1, DIM]), tf.constant(0.1))
 

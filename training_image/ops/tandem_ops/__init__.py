@@ -8,11 +8,17 @@ Example:
   (TensorShape([2, 2, 16]), 3)
 """
 
+import importlib
+from types import ModuleType
+
+from tandem_ops.embedding import embedding_lookup, embedding_lookup_sparse
 from tandem_ops.errors import BadConfiguration, LibraryUnusable, NotEager, TandemOpsError
-from tandem_ops.fingerprint import fingerprint
+from tandem_ops.fingerprint import CollisionCounter, fingerprint
+from tandem_ops.group_lasso import GroupLasso
+from tandem_ops.grouped import grouped_apply, grouped_lookup, grouped_peek
 from tandem_ops.hash_variable import NO_HANDLE, HashVariable
 from tandem_ops.initializers import Initializer, TruncatedNormal, Uniform, Zeros
-from tandem_ops.optimizers import SGD, Adagrad, Adam, Optimizer
+from tandem_ops.optimizers import SGD, Adagrad, Adam, Ftrl, Momentum, Optimizer
 from tandem_ops.snapshots import Delta, Snapshot
 
 __all__ = [
@@ -21,10 +27,14 @@ __all__ = [
     "Adagrad",
     "Adam",
     "BadConfiguration",
+    "CollisionCounter",
     "Delta",
+    "Ftrl",
+    "GroupLasso",
     "HashVariable",
     "Initializer",
     "LibraryUnusable",
+    "Momentum",
     "NotEager",
     "Optimizer",
     "Snapshot",
@@ -32,5 +42,17 @@ __all__ = [
     "TruncatedNormal",
     "Uniform",
     "Zeros",
+    "embedding_lookup",
+    "embedding_lookup_sparse",
     "fingerprint",
+    "grouped_apply",
+    "grouped_lookup",
+    "grouped_peek",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    # Keras is slow to import, and only who uses the layer needs it.
+    if name == "keras":
+        return importlib.import_module("tandem_ops.keras")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

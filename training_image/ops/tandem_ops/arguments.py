@@ -20,6 +20,29 @@ class Named(Protocol):
     name: str
 
 
+class Learns(Protocol):
+    """What a step needs of an optimizer."""
+
+    @property
+    def learning_rate(self) -> float:
+        """The step's size where no other is told."""
+
+
+class TableLike(Named, Protocol):
+    """What the ops need of a table."""
+
+    dim: int
+    device: str
+
+    @property
+    def optimizer(self) -> Learns:
+        """How rows learn."""
+
+    @property
+    def resource_handle(self) -> tf.Tensor:
+        """The table's resource."""
+
+
 def refuse(table: Named, argument: str, why: str) -> tf.errors.InvalidArgumentError:
     """The error that says which argument of which table does not fit, to be raised."""
     return tf.errors.InvalidArgumentError(None, None, f'HashVariable "{table.name}": {argument} {why}')

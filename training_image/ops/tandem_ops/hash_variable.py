@@ -1,12 +1,17 @@
 """The elastic embedding table."""
 
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from tandem_ops import arguments
 from tandem_ops.arguments import TensorLike
+from tandem_ops.description import describe
 from tandem_ops.errors import BadConfiguration, NotEager
+from tandem_ops.grouped import grouped_apply, grouped_lookup, grouped_peek
 from tandem_ops.initializers import Initializer
 from tandem_ops.native import kernels
 from tandem_ops.optimizers import Optimizer
@@ -17,15 +22,23 @@ NO_HANDLE = -1
 
 MAX_DIM = 65536
 
+# What a TensorFlow checkpoint has of a table.
+_COLUMNS = ("keys", "rows", "slots", "steps", "seen")
+_LAYOUT = "layout"
 
-class HashVariable:
+
+class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc] # TensorFlow ships no types
     """An embedding table whose rows appear when an id is first looked up: no vocabulary, no reserved size.
 
     Training is two steps, so that an id is hashed once: ``lookup`` returns rows and handles, ``apply`` takes the
     handles and the gradients of the rows. All methods may be called from several threads; each call is one atomic
     step on the table. ``lookup``, ``peek``, ``apply``, ``size``, ``keys`` and ``remove`` work eagerly and inside a
     tf.function, where TensorFlow keeps their order per table. A table lives as long as this object or a function
-    that uses it.
+    that uses it, on the device of the scope in which it is made, a parameter server's too.
+
+    TensorFlow tracks it where it is an attribute of a module, a layer or a ``tf.train.Checkpoint``: a checkpoint has
+    its rows, slots and counters, and a SavedModel of functions that peek serves in any process that has imported
+    ``tandem_ops``.
 
     Args:
       name: for messages.
@@ -58,21 +71,16 @@ class HashVariable:
             raise BadConfiguration(f'HashVariable "{name}": dim must be in 1 … {MAX_DIM}, not {dim}')
         if not -(2**63) <= seed < 2**63:
             raise BadConfiguration(f'HashVariable "{name}": seed must fit into int64, not {seed}')
+        super().__init__()
         self.name = name
         self.dim = dim
         self.initializer = initializer
         self.optimizer = optimizer
         self.seed = seed
+        self._description = describe(dim=dim, seed=seed, initializer=initializer, optimizer=optimizer)
         with tf.init_scope():
-            self._table = kernels.tandem_hash_variable(
-                optimizer_parameters=tf.constant(optimizer.parameters, tf.float64),
-                table_name=name,
-                dim=dim,
-                seed=seed,
-                initializer=initializer.kind,
-                scale=initializer.parameter,
-                optimizer=optimizer.kind,
-            )
+            self._resource_handle = self._create_resource()
+        self.device: str = self._resource_handle.device
 
     def __repr__(self) -> str:
         how = f"initializer={self.initializer}, optimizer={self.optimizer}, seed={self.seed}"
@@ -93,9 +101,7 @@ class HashVariable:
         Raises:
           tf.errors.InvalidArgumentError: ids have another dtype, or event_time is no scalar.
         """
-        keys = arguments.ids(self, ids)
-        when = arguments.tensor(self, "event_time", event_time, tf.int64, shape=())
-        rows, handles = kernels.tandem_lookup(self._table, keys, when, dim=self.dim)
+        (rows,), (handles,) = grouped_lookup([self], [ids], event_time=event_time)
         return rows, handles
 
     def peek(self, ids: TensorLike) -> tf.Tensor:
@@ -110,7 +116,7 @@ class HashVariable:
         Raises:
           tf.errors.InvalidArgumentError: ids have another dtype.
         """
-        return kernels.tandem_peek(self._table, arguments.ids(self, ids), dim=self.dim)
+        return grouped_peek([self], [ids])[0]
 
     def apply(self, handles: TensorLike, grads: TensorLike, *, learning_rate: TensorLike = None) -> None:
         """Take one optimizer step on each row that a handle names, with the sum of its gradients in position order.
@@ -124,20 +130,42 @@ class HashVariable:
           tf.errors.InvalidArgumentError: shapes differ, a gradient is not finite, or a handle is stale or of another
             table; the table is as it was.
         """
-        rate = self.optimizer.learning_rate if learning_rate is None else learning_rate
-        at = arguments.tensor(self, "handles", handles, tf.int64)
-        values = arguments.tensor(self, "grads", grads, tf.float32)
-        kernels.tandem_apply(
-            self._table, at, values, arguments.tensor(self, "learning_rate", rate, tf.float32, shape=())
-        )
+        grouped_apply([self], [handles], [grads], learning_rate=learning_rate)
+
+    @cached_property
+    def weight(self) -> tf.Variable:
+        """What a tape differentiates with respect to: float32 [0, dim], without a value of its own.
+
+        The gradient of rows that :func:`tandem_ops.embedding_lookup` returned arrives here as tf.IndexedSlices, whose
+        indices are handles. Pass it on to ``apply_gradient``.
+        """
+        with tf.init_scope():
+            return tf.Variable(tf.zeros([0, self.dim]), name=f"{self.name}_weight")
+
+    def apply_gradient(self, gradient: tf.IndexedSlices, *, learning_rate: TensorLike = None) -> None:
+        """Take one optimizer step with the gradient that a tape has for ``weight``.
+
+        Args:
+          gradient: indices are handles, int64 [n], values float32 [n, dim]; of one use of the table or the sum of many.
+          learning_rate: float32 scalar; the optimizer's own where None.
+
+        Raises:
+          tf.errors.InvalidArgumentError: as for ``apply``, or the gradient is not of that form: a dense one has lost
+            the handles.
+        """
+        if not isinstance(gradient, tf.IndexedSlices):
+            raise arguments.refuse(
+                self, "gradient", f"must be the tf.IndexedSlices that a tape gives for weight, not {type(gradient)}"
+            )
+        self.apply(gradient.indices, gradient.values, learning_rate=learning_rate)
 
     def size(self) -> tf.Tensor:
         """Count the rows; int64 scalar."""
-        return kernels.tandem_size(self._table)
+        return kernels.tandem_size(self.resource_handle)
 
     def keys(self) -> tf.Tensor:
         """List the keys that have a row; int64 [n], sorted."""
-        return kernels.tandem_keys(self._table)
+        return kernels.tandem_keys(self.resource_handle)
 
     def remove(self, ids: TensorLike) -> tf.Tensor:
         """Remove the rows of ids; each that had one leaves a tombstone for the next delta.
@@ -148,7 +176,7 @@ class HashVariable:
         Returns:
           int64 scalar: how many rows there were.
         """
-        return kernels.tandem_remove(self._table, arguments.ids(self, ids))
+        return kernels.tandem_remove(self.resource_handle, arguments.ids(self, ids))
 
     def snapshot(self) -> Snapshot:
         """Copy all rows in one consistent cut, sorted by key.
@@ -157,7 +185,7 @@ class HashVariable:
           NotEager: called inside a tf.function.
         """
         self._require_eager("snapshot")
-        return Snapshot(*(column.numpy() for column in kernels.tandem_snapshot(self._table)))
+        return Snapshot(*(column.numpy() for column in kernels.tandem_snapshot(self.resource_handle)))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Replace the contents by a snapshot; checks everything before it touches the table.
@@ -174,7 +202,7 @@ class HashVariable:
           NotEager: called inside a tf.function.
         """
         self._require_eager("restore")
-        kernels.tandem_restore(self._table, *arguments.columns(self, snapshot))
+        kernels.tandem_restore(self.resource_handle, *arguments.columns(self, snapshot))
 
     def load_rows(
         self, snapshot: Snapshot, *, removed: npt.NDArray[np.int64] | None = None, mark_dirty: bool = False
@@ -195,7 +223,7 @@ class HashVariable:
         gone = np.empty(0, np.int64) if removed is None else removed
         columns = arguments.columns(self, snapshot)
         kernels.tandem_load_rows(
-            self._table, *columns, arguments.tensor(self, "removed", gone, tf.int64), mark_dirty=mark_dirty
+            self.resource_handle, *columns, arguments.tensor(self, "removed", gone, tf.int64), mark_dirty=mark_dirty
         )
 
     def begin_delta(self) -> Delta:
@@ -208,7 +236,7 @@ class HashVariable:
           NotEager: called inside a tf.function.
         """
         self._require_eager("begin_delta")
-        epoch, *columns = kernels.tandem_begin_delta(self._table)
+        epoch, *columns = kernels.tandem_begin_delta(self.resource_handle)
         return Delta(int(epoch.numpy()), *(column.numpy() for column in columns))
 
     def ack(self, epoch: int) -> None:
@@ -222,7 +250,28 @@ class HashVariable:
           NotEager: called inside a tf.function.
         """
         self._require_eager("ack")
-        kernels.tandem_ack(self._table, arguments.tensor(self, "epoch", epoch, tf.int64, shape=()))
+        kernels.tandem_ack(self.resource_handle, arguments.tensor(self, "epoch", epoch, tf.int64, shape=()))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "HashVariable":
+        raise BadConfiguration(
+            f'HashVariable "{self.name}" cannot be copied: make another one and restore a snapshot into it'
+        )
+
+    def _create_resource(self) -> tf.Tensor:
+        return kernels.tandem_hash_variable(table_name=self.name, description=self._description)
+
+    def _serialize_to_tensors(self) -> dict[str, tf.Tensor]:
+        columns = kernels.tandem_snapshot(self.resource_handle)
+        return {**dict(zip(_COLUMNS, columns, strict=True)), _LAYOUT: tf.constant(self.optimizer.layout)}
+
+    def _restore_from_tensors(self, restored_tensors: dict[str, tf.Tensor]) -> tf.Operation:
+        right = tf.debugging.assert_equal(
+            restored_tensors[_LAYOUT],
+            self.optimizer.layout,
+            f'HashVariable "{self.name}": slots in the checkpoint are not those of {self.optimizer}',
+        )
+        with tf.control_dependencies([] if right is None else [right]):
+            return kernels.tandem_restore(self.resource_handle, *(restored_tensors[name] for name in _COLUMNS))
 
     def _require_eager(self, method: str) -> None:
         if not tf.executing_eagerly():

@@ -1,7 +1,9 @@
-// Lookup, peek and apply: what a step of training or of inference calls.
+// Lookup, peek and apply: what a step of training or of inference calls. Each takes one table or many.
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "kernels/group.h"
 #include "kernels/table_resource.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
@@ -14,116 +16,182 @@ namespace tf = tensorflow;
 using tf::shape_inference::InferenceContext;
 using tf::shape_inference::ShapeHandle;
 
-// rows: ids' shape with dim behind it; handles, where there are any: ids' shape.
+// rows: at each position ids' shape with dim behind it; handles, where there are any: ids' shapes.
 absl::Status RowsShape(InferenceContext* c) {
-  int dim;
-  ShapeHandle rows;
-  TF_RETURN_IF_ERROR(c->GetAttr("dim", &dim));
-  TF_RETURN_IF_ERROR(c->Concatenate(c->input(1), c->Vector(dim), &rows));
-  c->set_output(0, rows);
-  if (c->num_outputs() > 1) c->set_output(1, c->input(1));
+  std::vector<int> dims;
+  TF_RETURN_IF_ERROR(c->GetAttr("dims", &dims));
+  const int n = static_cast<int>(dims.size());
+  if (c->num_inputs() < 2 * n || c->num_outputs() % n != 0) {
+    return absl::InvalidArgumentError("dims must have an entry for each table");
+  }
+  for (int i = 0; i < n; ++i) {
+    ShapeHandle rows;
+    TF_RETURN_IF_ERROR(c->Concatenate(c->input(n + i), c->Vector(dims[i]), &rows));
+    c->set_output(i, rows);
+    if (c->num_outputs() > n) c->set_output(n + i, c->input(n + i));
+  }
   return absl::OkStatus();
 }
 
 REGISTER_OP("TandemLookup")
-    .Input("table: resource")
+    .Input("tables: N * resource")
     .Input("ids: T")
     .Input("event_time: int64")
-    .Attr("T: {int64, string}")
-    .Attr("dim: int >= 1")
-    .Output("rows: float")
-    .Output("handles: int64")
+    .Attr("N: int >= 1")
+    .Attr("T: list({int64, string})")
+    .Attr("dims: list(int)")
+    .Output("rows: N * float")
+    .Output("handles: N * int64")
     .SetIsStateful()
     .SetShapeFn(RowsShape);
 
 REGISTER_OP("TandemPeek")
-    .Input("table: resource")
+    .Input("tables: N * resource")
     .Input("ids: T")
-    .Attr("T: {int64, string}")
-    .Attr("dim: int >= 1")
-    .Output("rows: float")
+    .Attr("N: int >= 1")
+    .Attr("T: list({int64, string})")
+    .Attr("dims: list(int)")
+    .Output("rows: N * float")
     .SetIsStateful()
     .SetShapeFn(RowsShape);
 
 REGISTER_OP("TandemApply")
-    .Input("table: resource")
-    .Input("handles: int64")
-    .Input("grads: float")
-    .Input("learning_rate: float")
+    .Input("tables: N * resource")
+    .Input("handles: N * int64")
+    .Input("grads: N * float")
+    .Input("learning_rate: M * float")
+    .Attr("N: int >= 1")
+    .Attr("M: int >= 0")
+    .Attr("learning_rates: list(float)")
     .SetIsStateful()
-    .SetShapeFn(tf::shape_inference::NoOutputs);
+    .SetShapeFn(tf::shape_inference::NoOutputs)
+    .Doc(R"doc(
+Takes one optimizer step on each row that the handles name.
 
-absl::Status CheckScalar(const TableResource& table, const char* argument, const tf::Tensor& tensor) {
-  if (tensor.dims() == 0) return absl::OkStatus();
-  return table.Refusal(std::string(argument) + " must be a scalar, its shape is " + tensor.shape().DebugString());
-}
+learning_rate: none or one scalar, for all tables.
+learning_rates: for each table, where there is no scalar.
+)doc");
 
-// Allocates `rows` for the ids of input 1, after the attribute was held against the table.
-absl::Status AllocateRows(tf::OpKernelContext* c, TableResource& table, int dim, tf::Tensor** rows) {
-  if (dim != table.table().options().dim) {
-    return table.Refusal("dim is " + std::to_string(dim) + ", the table's is " +
-                         std::to_string(table.table().options().dim));
-  }
-  tf::TensorShape shape = c->input(1).shape();
-  TF_RETURN_IF_ERROR(shape.AddDimWithStatus(dim));
-  return c->allocate_output(0, shape, rows);
-}
-
-class LookupOp : public tf::OpKernel {
- public:
-  explicit LookupOp(tf::OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("dim", &dim_)); }
-
-  void Compute(tf::OpKernelContext* c) override {
-    tf::core::RefCountPtr<TableResource> table;
-    OP_REQUIRES_OK(c, TableOf(c, &table));
-    OP_REQUIRES_OK(c, CheckScalar(*table, "event_time", c->input(2)));
-    tf::Tensor *rows = nullptr, *handles = nullptr;
-    OP_REQUIRES_OK(c, AllocateRows(c, *table, dim_, &rows));
-    OP_REQUIRES_OK(c, c->allocate_output(1, c->input(1).shape(), &handles));
-    std::vector<int64_t> storage;
-    table->table().Lookup(KeysOf(c->input(1), &storage), c->input(1).NumElements(), c->input(2).scalar<int64_t>()(),
-                          rows->flat<float>().data(), handles->flat<int64_t>().data());
+// What lookup and peek have in common: which tables, and rows allocated for the ids.
+class ReadOp : public tf::OpKernel {
+ protected:
+  explicit ReadOp(tf::OpKernelConstruction* c) : OpKernel(c) {
+    std::vector<tf::DataType> types;
+    OP_REQUIRES_OK(c, c->GetAttr("dims", &dims_));
+    OP_REQUIRES_OK(c, c->GetAttr("N", &n_));
+    OP_REQUIRES_OK(c, c->GetAttr("T", &types));
+    OP_REQUIRES(c, static_cast<int>(dims_.size()) == n_ && static_cast<int>(types.size()) == n_,
+                absl::InvalidArgumentError("tables, ids and dims must be equally many"));
   }
 
- private:
-  int dim_;
+  struct Read {
+    Group tables;
+    std::vector<int64_t> sizes;
+    std::vector<float*> rows;
+  };
+
+  const tf::Tensor& Ids(tf::OpKernelContext* c, int position) const { return c->input(n_ + position); }
+
+  absl::Status Begin(tf::OpKernelContext* c, Read* read) const {
+    TF_RETURN_IF_ERROR(read->tables.Take(c, n_));
+    for (int i = 0; i < n_; ++i) {
+      const TableResource& table = read->tables[i];
+      if (const int dim = table.table().options().dim; dim != dims_[i]) {
+        return table.Refusal("dim is " + std::to_string(dims_[i]) + ", the table's is " + std::to_string(dim));
+      }
+      tf::TensorShape shape = Ids(c, i).shape();
+      TF_RETURN_IF_ERROR(shape.AddDimWithStatus(dims_[i]));
+      tf::Tensor* rows = nullptr;
+      TF_RETURN_IF_ERROR(c->allocate_output(i, shape, &rows));
+      read->sizes.push_back(Ids(c, i).NumElements());
+      read->rows.push_back(rows->flat<float>().data());
+    }
+    return absl::OkStatus();
+  }
+
+  int n_;
+  std::vector<int> dims_;
 };
 
-class PeekOp : public tf::OpKernel {
+class LookupOp : public ReadOp {
  public:
-  explicit PeekOp(tf::OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("dim", &dim_)); }
+  explicit LookupOp(tf::OpKernelConstruction* c) : ReadOp(c) {}
 
   void Compute(tf::OpKernelContext* c) override {
-    tf::core::RefCountPtr<TableResource> table;
-    OP_REQUIRES_OK(c, TableOf(c, &table));
-    tf::Tensor* rows = nullptr;
-    OP_REQUIRES_OK(c, AllocateRows(c, *table, dim_, &rows));
-    std::vector<int64_t> storage;
-    table->table().Peek(KeysOf(c->input(1), &storage), c->input(1).NumElements(), rows->flat<float>().data());
+    Read read;
+    OP_REQUIRES_OK(c, Begin(c, &read));
+    OP_REQUIRES_OK(c, read.tables[0].RequireShape("event_time", c->input(2 * n_), {}));
+    const int64_t event_time = c->input(2 * n_).scalar<int64_t>()();
+    OP_REQUIRES(c, event_time >= 0,
+                read.tables[0].Refusal("event_time must not be negative: " + std::to_string(event_time)));
+    std::vector<int64_t*> handles;
+    for (int i = 0; i < n_; ++i) {
+      tf::Tensor* out = nullptr;
+      OP_REQUIRES_OK(c, c->allocate_output(n_ + i, Ids(c, i).shape(), &out));
+      handles.push_back(out->flat<int64_t>().data());
+    }
+    OP_REQUIRES_OK(c, read.tables.Run(c, read.sizes, [&](int i, const Parallel&) {
+      std::vector<int64_t> storage;
+      read.tables[i].table().Lookup(KeysOf(Ids(c, i), &storage), read.sizes[i], event_time, read.rows[i], handles[i]);
+      return absl::OkStatus();
+    }));
   }
+};
 
- private:
-  int dim_;
+class PeekOp : public ReadOp {
+ public:
+  explicit PeekOp(tf::OpKernelConstruction* c) : ReadOp(c) {}
+
+  void Compute(tf::OpKernelContext* c) override {
+    Read read;
+    OP_REQUIRES_OK(c, Begin(c, &read));
+    OP_REQUIRES_OK(c, read.tables.Run(c, read.sizes, [&](int i, const Parallel&) {
+      std::vector<int64_t> storage;
+      read.tables[i].table().Peek(KeysOf(Ids(c, i), &storage), read.sizes[i], read.rows[i]);
+      return absl::OkStatus();
+    }));
+  }
 };
 
 class ApplyOp : public tf::OpKernel {
  public:
-  using OpKernel::OpKernel;
+  explicit ApplyOp(tf::OpKernelConstruction* c) : OpKernel(c) {
+    OP_REQUIRES_OK(c, c->GetAttr("N", &n_));
+    OP_REQUIRES_OK(c, c->GetAttr("learning_rates", &learning_rates_));
+    OP_REQUIRES(c, static_cast<int>(learning_rates_.size()) == n_,
+                absl::InvalidArgumentError("tables and learning_rates must be equally many"));
+  }
 
   void Compute(tf::OpKernelContext* c) override {
-    tf::core::RefCountPtr<TableResource> table;
-    OP_REQUIRES_OK(c, TableOf(c, &table));
-    const tf::Tensor &handles = c->input(1), &grads = c->input(2), &learning_rate = c->input(3);
-    tf::TensorShape expected = handles.shape();
-    OP_REQUIRES_OK(c, expected.AddDimWithStatus(table->table().options().dim));
-    OP_REQUIRES(c, grads.shape() == expected,
-                table->Refusal("grads must have the shape of handles with dim behind it, " + expected.DebugString() +
-                               "; it is " + grads.shape().DebugString()));
-    OP_REQUIRES_OK(c, CheckScalar(*table, "learning_rate", learning_rate));
-    OP_REQUIRES_OK(c,
-                   table->FromCore(table->table().Apply(handles.flat<int64_t>().data(), handles.NumElements(),
-                                                        grads.flat<float>().data(), learning_rate.scalar<float>()())));
+    Group tables;
+    OP_REQUIRES_OK(c, tables.Take(c, n_));
+    std::vector<int64_t> sizes;
+    for (int i = 0; i < n_; ++i) {
+      OP_REQUIRES_OK(c, CheckGradients(tables[i], c->input(n_ + i), c->input(2 * n_ + i)));
+      sizes.push_back(c->input(n_ + i).NumElements());
+    }
+    std::vector<float> learning_rates = learning_rates_;
+    if (c->num_inputs() > 3 * n_) {
+      OP_REQUIRES_OK(c, tables[0].RequireShape("learning_rate", c->input(3 * n_), {}));
+      learning_rates.assign(n_, c->input(3 * n_).scalar<float>()());
+    }
+    OP_REQUIRES_OK(c, tables.Run(c, sizes, [&](int i, const Parallel&) {
+      return tables[i].FromCore(tables[i].table().Apply(c->input(n_ + i).flat<int64_t>().data(), sizes[i],
+                                                        c->input(2 * n_ + i).flat<float>().data(), learning_rates[i]));
+    }));
   }
+
+ private:
+  static absl::Status CheckGradients(const TableResource& table, const tf::Tensor& handles, const tf::Tensor& grads) {
+    tf::TensorShape expected = handles.shape();
+    TF_RETURN_IF_ERROR(expected.AddDimWithStatus(table.table().options().dim));
+    if (grads.shape() == expected) return absl::OkStatus();
+    return table.Refusal("grads must have the shape of handles with dim behind it, " + expected.DebugString() +
+                         "; it is " + grads.shape().DebugString());
+  }
+
+  int n_;
+  std::vector<float> learning_rates_;
 };
 
 REGISTER_KERNEL_BUILDER(Name("TandemLookup").Device(tf::DEVICE_CPU), LookupOp);

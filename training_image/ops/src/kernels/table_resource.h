@@ -10,6 +10,7 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/rows.h"
 #include "core/table.h"
@@ -24,9 +25,13 @@ class TableResource : public tensorflow::ResourceBase {
 
   std::string DebugString() const override { return "HashVariable \"" + name_ + "\""; }
   Table& table() { return table_; }
+  const Table& table() const { return table_; }
 
   // InvalidArgument that says which table refuses, and why.
   absl::Status Refusal(const std::string& why) const { return absl::InvalidArgumentError(DebugString() + ": " + why); }
+  // Refuses an argument that has another shape; {} is a scalar's.
+  absl::Status RequireShape(const char* argument, const tensorflow::Tensor& tensor,
+                            const tensorflow::TensorShape& expected) const;
   absl::Status FromCore(const Status& status) const { return status.ok() ? absl::OkStatus() : Refusal(status.why()); }
 
  private:
@@ -34,8 +39,9 @@ class TableResource : public tensorflow::ResourceBase {
   Table table_;
 };
 
-// The table behind input 0.
-absl::Status TableOf(tensorflow::OpKernelContext* context, tensorflow::core::RefCountPtr<TableResource>* table);
+// The table behind an input.
+absl::Status TableOf(tensorflow::OpKernelContext* context, tensorflow::core::RefCountPtr<TableResource>* table,
+                     int input = 0);
 
 // The ids of an int64 tensor as they are, of a string tensor by their fingerprints; `storage` keeps the latter.
 const int64_t* KeysOf(const tensorflow::Tensor& ids, std::vector<int64_t>* storage);
