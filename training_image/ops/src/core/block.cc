@@ -60,7 +60,7 @@ Status ReadHead(const SafetensorsHeader& header, BlockHead* head) {
     std::string* out;
   } fields[] = {{"format", nullptr},
                 {"table", &head->table},
-                {"optimizer", &head->optimizer},
+                {"layout", &head->layout},
                 {"stream", &head->stream},
                 {"block", nullptr}};
   for (const auto& field : fields) {
@@ -156,7 +156,7 @@ BlockWriter::BlockWriter(const BlockHead& head, const BlockColumns& columns) : c
   SafetensorsHeader header;
   header.metadata = {{"format", kBlockFormat},
                      {"table", head.table},
-                     {"optimizer", head.optimizer},
+                     {"layout", head.layout},
                      {"stream", head.stream},
                      {"block", std::to_string(head.number)}};
   uint64_t at = 0;
@@ -183,8 +183,8 @@ Status CheckHead(const BlockHead& head) {
   if (head.table.empty() || head.table.size() > kMaxName || !IsUtf8(head.table)) {
     return Status::Refused("metadata: table must be UTF-8 of 1 to " + std::to_string(kMaxName) + " bytes");
   }
-  if (head.optimizer.empty() || head.optimizer.size() > kMaxName || !IsUtf8(head.optimizer)) {
-    return Status::Refused("metadata: optimizer must be UTF-8 of 1 to " + std::to_string(kMaxName) + " bytes");
+  if (head.layout.empty() || head.layout.size() > kMaxName || !IsUtf8(head.layout)) {
+    return Status::Refused("metadata: layout must be UTF-8 of 1 to " + std::to_string(kMaxName) + " bytes");
   }
   if (head.stream.size() != kStreamDigits || !IsHex(head.stream)) {
     return Status::Refused("metadata: stream must be 32 hexadecimal digits in lower case");
@@ -228,7 +228,7 @@ Status BelongsTo(const BlockView& view, const BlockHead& expected, int dim, cons
                            std::to_string(expected.number));
   }
   if (head.table != expected.table) return Differs("table", head.table, expected.table);
-  if (head.optimizer != expected.optimizer) return Differs("optimizer", head.optimizer, expected.optimizer);
+  if (head.layout != expected.layout) return Differs("layout", head.layout, expected.layout);
   const uint64_t width = static_cast<uint64_t>(optimizer.slots()) * dim;
   if (view.columns.dim != static_cast<uint32_t>(dim)) {
     return Status::Refused("values: the rows have " + std::to_string(view.columns.dim) + " values, the table's " +

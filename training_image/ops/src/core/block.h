@@ -2,7 +2,7 @@
 //
 // Memory:  keys I64 [n] | removed I64 [r] | admission U64 [a] | values F32 [n, dim] | slots F32 [n, width] | steps U32 [n] |
 //          seen U32 [n]: always all seven, in this order, where n, r, a and width may be 0. The metadata say which
-//          table, optimizer and stream the block is of, and which of its blocks. BlockView points into the bytes that it
+//          table, layout of slots and stream the block is of, and which of its blocks. BlockView points into the bytes that it
 //          was read from.
 // Threads: pure functions over memory of the caller.
 //
@@ -27,9 +27,9 @@ inline constexpr size_t kMaxName = 4096;  // bytes of a table's name
 // Whose block it is.
 struct BlockHead {
   std::string table;
-  std::string optimizer;  // its kind: what the slots mean
-  std::string stream;     // 32 hexadecimal digits, the same in all blocks of one cut
-  uint64_t number = 0;    // 0, 1, … in the stream
+  std::string layout;   // of the slots: what they mean
+  std::string stream;   // 32 hexadecimal digits, the same in all blocks of one cut
+  uint64_t number = 0;  // 0, 1, … in the stream
 };
 
 struct BlockColumns {
@@ -72,7 +72,7 @@ struct BlockView {
 // `bytes` must be aligned to 8; the view is good as long as they are.
 Status ReadBlock(const uint8_t* bytes, size_t size, BlockView* view);
 
-// Refuses a block of another table, optimizer or stream, another number, or rows of another shape.
+// Refuses a block of another table, layout or stream, another number, or rows of another shape.
 Status BelongsTo(const BlockView& view, const BlockHead& expected, int dim, const Optimizer& optimizer);
 
 // Refuses values that no table with this optimizer can have held; keys are compared by whoever sees the whole stream.

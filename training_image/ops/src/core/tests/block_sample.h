@@ -13,7 +13,7 @@
 namespace tandem::testing {
 
 struct BlockSample {
-  BlockHead head{"user \"id\"\n", "adagrad", "000102030405060708090a0b0c0d0e0f", 7};
+  BlockHead head{"user \"id\"\n", "accumulator", "000102030405060708090a0b0c0d0e0f", 7};
   std::vector<int64_t> keys = {3, -1};
   std::vector<float> values = {1, 2, 3, -4, 0.5f, 0};
   std::vector<float> slots = {0.1f, 0.2f, 0.3f, 4, 5, 6};

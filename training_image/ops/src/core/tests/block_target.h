@@ -38,7 +38,7 @@ inline bool SameColumns(const BlockColumns& a, const BlockColumns& b) {
 }
 
 inline bool SameHead(const BlockHead& a, const BlockHead& b) {
-  return a.table == b.table && a.optimizer == b.optimizer && a.stream == b.stream && a.number == b.number;
+  return a.table == b.table && a.layout == b.layout && a.stream == b.stream && a.number == b.number;
 }
 
 // Whether the bytes are a block.

@@ -58,7 +58,7 @@ TEST(TheBytesOfVersionOneStay) {
   sample.head.table = "t";
   const std::string bytes = sample.Bytes();
   const std::string header =
-      R"({"__metadata__":{"format":"tandem.block/1","table":"t","optimizer":"adagrad","stream":"000102030405060708090a0b0c0d0e0f",)"
+      R"({"__metadata__":{"format":"tandem.block/1","table":"t","layout":"accumulator","stream":"000102030405060708090a0b0c0d0e0f",)"
       R"("block":"7"},"keys":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"removed":{"dtype":"I64","shape":[3],"data_offsets":[16,40]},)"
       R"("admission":{"dtype":"U64","shape":[2],"data_offsets":[40,56]},)"
       R"("values":{"dtype":"F32","shape":[2,3],"data_offsets":[56,80]},"slots":{"dtype":"F32","shape":[2,3],"data_offsets":[80,104]},)"
@@ -93,7 +93,7 @@ TEST(WhatIsNoBlockIsRefusedByName) {
       {"\"block\":\"7\"", "\"blocc\":\"7\"", "block is missing"},
       {"\"block\":\"7\"", "\"block\":\"x\"", "block is not a plain decimal number"},
       {"0001020304", "ABCDEFABCD", "stream must be 32 hexadecimal digits"},
-      {"\"optimizer\":\"adagrad\"", "\"optimizer\":\"\",\"b\":\"\"", "does not know"},
+      {"\"layout\":\"accumulator\"", "\"layout\":\"\",\"blank\":\"\"", "does not know"},
       {"\"keys\":{\"dtype\":\"I64\"", "\"kevs\":{\"dtype\":\"I64\"", "keys: is missing"},
       {"\"admission\":{\"dtype\":\"U64\"", "\"admixsion\":{\"dtype\":\"U64\"", "admission: is missing"},
       {"\"steps\":{\"dtype\":\"U32\"", "\"steps\":{\"dtype\":\"F32\"", "steps: its dtype is F32, not U32"},
@@ -140,8 +140,8 @@ TEST(AForeignBlockIsRefusedByWhatIsForeign) {
   other.table = "brand";
   CHECK(Mentions(why(other, 3, kAdagrad), "of table \"user ?id??\", not \"brand\""));
   other = sample.head;
-  other.optimizer = "adam";
-  CHECK(Mentions(why(other, 3, kAdagrad), "of optimizer \"adagrad\", not \"adam\""));
+  other.layout = "m+v";
+  CHECK(Mentions(why(other, 3, kAdagrad), "of layout \"accumulator\", not \"m+v\""));
   CHECK(Mentions(why(sample.head, 4, kAdagrad), "values: the rows have 3 values, the table's 4"));
   CHECK(Mentions(why(sample.head, 3, {OptimizerKind::kAdam, 0, 0.9, 0.999, 1e-8}), "3 floats of slots, the table's 6"));
 }
@@ -164,11 +164,11 @@ TEST(AHeadThatCannotBeReadIsNotWritten) {
   CHECK(Mentions(CheckHead({"", "adam", stream, 0}).why(), "table must be UTF-8"));
   CHECK(Mentions(CheckHead({"\xff", "adam", stream, 0}).why(), "table must be UTF-8"));
   CHECK(Mentions(CheckHead({std::string(kMaxName + 1, 'x'), "adam", stream, 0}).why(), "table"));
-  CHECK(Mentions(CheckHead({"t", "", stream, 0}).why(), "optimizer"));
+  CHECK(Mentions(CheckHead({"t", "", stream, 0}).why(), "layout"));
   CHECK(Mentions(CheckHead({"t", "adam", stream + "0", 0}).why(), "stream"));
   // The longest names, all escaped, still fit into a header.
   BlockSample sample;
-  sample.head.table = sample.head.optimizer = std::string(kMaxName, '\x01');
+  sample.head.table = sample.head.layout = std::string(kMaxName, '\x01');
   CHECK(Why(sample.Bytes()).empty());
 }
 
