@@ -43,7 +43,7 @@ size_t FirstNotFinite(const float* values, size_t size) {
 }
 
 void ShardSums::Reset(size_t expected) {
-  size_t capacity = std::max(table_.size(), kBlock);
+  size_t capacity = kBlock;
   while (capacity < 2 * expected) capacity *= 2;
   table_.assign(capacity, kEmpty);
   handles_.clear();

@@ -1,0 +1,132 @@
+#include "core/apply.h"
+
+#include <algorithm>
+#include <limits>
+#include <new>
+#include <string>
+
+#include "core/float_mode.h"
+#include "core/row_copy.h"
+
+namespace tandem {
+namespace {
+
+constexpr size_t kNone = std::numeric_limits<size_t>::max();
+constexpr size_t kPositionsPerShard = 512;  // below, waking a thread costs more than it saves
+constexpr size_t kStatesAhead = 16;
+constexpr size_t kAtOnce = 8;  // rows that are stepped side by side, while the next ones are fetched
+constexpr size_t kLineFloats = 16;
+
+int ShardsFor(size_t positions, int threads) {
+  const size_t worthwhile = std::max<size_t>(1, positions / kPositionsPerShard);
+  return static_cast<int>(std::min(worthwhile, static_cast<size_t>(std::max(1, threads))));
+}
+
+void PrefetchRows(const RowStore& rows, const ShardSums& sums, size_t begin, size_t end) {
+  const size_t floats = rows.dim() + rows.slot_floats();
+  for (size_t i = begin; i < end; ++i) {
+    const uint32_t row = RowOf(sums.handle(i));
+    const float* values = rows.Values(row);
+    for (size_t z = 0; z < floats; z += kLineFloats) __builtin_prefetch(values + z, 1);
+    rows.PrefetchState(row);
+  }
+}
+
+}  // namespace
+
+Status Applier::Apply(const int64_t* handles, size_t size, const float* grads, float learning_rate,
+                      const Parallel& parallel) {
+  if (Status status = CheckLearningRate(optimizer_, learning_rate); !status.ok()) return status;
+  if (size >= std::numeric_limits<uint32_t>::max()) return Status::Refused("handles has 2^32 - 1 or more positions");
+  const GradientBatch batch{handles, grads, size, static_cast<size_t>(rows_.dim())};
+  const int shards = ShardsFor(size, parallel.threads());
+  while (shards_.size() < static_cast<size_t>(shards)) shards_.emplace_back();
+  const auto run = [&](const std::function<void(int)>& body) { shards == 1 ? body(0) : parallel.Run(shards, body); };
+  run([&](int shard) { Check(batch, learning_rate, shard, shards); });
+  if (Status status = Refusal(batch, shards); !status.ok()) return status;
+  run([&](int shard) { Step(shards_[shard]); });
+  return Status();
+}
+
+// Finite: of one part of the positions. Sums and rows: of the handles of the shard.
+void Applier::Check(const GradientBatch& batch, float learning_rate, int number, int shards) {
+  const IeeeScope ieee;
+  Shard& shard = shards_[number];
+  const size_t begin = batch.size * number / shards, end = batch.size * (number + 1) / shards;
+  const size_t first = FirstNotFinite(batch.grads + begin * batch.dim, (end - begin) * batch.dim);
+  shard.not_finite = first == (end - begin) * batch.dim ? kNone : begin * batch.dim + first;
+  shard.no_row = kNone;
+  shard.out_of_memory = false;
+  try {
+    shard.sums.Sum(batch, number, shards);
+    shard.copies.resize(kAtOnce * batch.dim);
+    shard.step.emplace(optimizer_, rows_.dim(), learning_rate);
+  } catch (const std::bad_alloc&) {
+    shard.out_of_memory = true;  // a thread of the pool lets no exception out
+    return;
+  }
+  shard.no_row = FirstWithoutRow(shard.sums);
+}
+
+size_t Applier::FirstWithoutRow(const ShardSums& sums) const {
+  const uint32_t limit = rows_.limit();
+  for (size_t i = 0; i < sums.size(); ++i) {
+    if (i + kStatesAhead < sums.size()) {
+      const uint32_t ahead = RowOf(sums.handle(i + kStatesAhead));
+      if (ahead < limit) rows_.PrefetchState(ahead);
+    }
+    if (!rows_.IsLive(sums.handle(i))) return sums.first_position(i);
+  }
+  return kNone;
+}
+
+Status Applier::Refusal(const GradientBatch& batch, int shards) const {
+  size_t not_finite = kNone, no_row = kNone;
+  for (int i = 0; i < shards; ++i) {
+    if (shards_[i].out_of_memory) throw std::bad_alloc();
+    not_finite = std::min(not_finite, shards_[i].not_finite);
+    no_row = std::min(no_row, shards_[i].no_row);
+  }
+  if (not_finite != kNone) {
+    return Status::Refused("grads[" + std::to_string(not_finite / batch.dim) + "] is not finite");
+  }
+  if (no_row == kNone) return Status();
+  const int64_t handle = batch.handles[no_row];
+  return Status::Refused("handles[" + std::to_string(no_row) + "] (row " + std::to_string(RowOf(handle)) +
+                         ", generation " + std::to_string(GenerationOf(handle)) +
+                         ") is no row of this table: its id was removed or the table restored since "
+                         "the lookup, or it comes from another table. Look the ids up again");
+}
+
+void Applier::Step(Shard& shard) {
+  const IeeeScope ieee;
+  const size_t size = shard.sums.size();
+  PrefetchRows(rows_, shard.sums, 0, std::min(size, kAtOnce));
+  for (size_t begin = 0; begin < size; begin += kAtOnce) {
+    const size_t end = std::min(size, begin + kAtOnce);
+    PrefetchRows(rows_, shard.sums, end, std::min(size, end + kAtOnce));
+    StepSome(shard, begin, end);
+  }
+}
+
+// Only this thread writes its rows, so it may read them plainly; others read their values, so it writes them atomically.
+void Applier::StepSome(Shard& shard, size_t begin, size_t end) {
+  const int dim = rows_.dim();
+  for (size_t i = begin; i < end; ++i) {
+    const uint32_t row = RowOf(shard.sums.handle(i));
+    changes_.Touch(row);
+    uint32_t& t = rows_.steps(row);
+    if (t != std::numeric_limits<uint32_t>::max()) ++t;
+    std::copy_n(rows_.Values(row), dim, shard.copies.data());
+    (*shard.step)(t, shard.sums.gradient(i), shard.copies.data(), rows_.Slots(row));
+    StoreRow(rows_.Values(row), dim, shard.copies.data());
+  }
+}
+
+size_t Applier::bytes() const {
+  size_t bytes = 0;
+  for (const Shard& shard : shards_) bytes += shard.sums.bytes() + shard.copies.capacity() * sizeof(float);
+  return bytes;
+}
+
+}  // namespace tandem

@@ -1,0 +1,108 @@
+#include "core/pre_images.h"
+
+#include <new>
+#include <utility>
+
+namespace tandem {
+namespace {
+
+void Raise(std::atomic<uint32_t>& epoch, uint32_t to) {
+  uint32_t was = epoch.load(std::memory_order_relaxed);
+  while (was < to && !epoch.compare_exchange_weak(was, to, std::memory_order_release, std::memory_order_relaxed)) {
+  }
+}
+
+size_t BytesOf(const Rows& rows) {
+  return (rows.keys.capacity() + rows.steps.capacity() + rows.seen.capacity()) * sizeof(int64_t) +
+         (rows.values.capacity() + rows.slots.capacity()) * sizeof(float);
+}
+
+// A row only half appended is none.
+void Shrink(Rows* rows, size_t size, size_t dim, size_t slot_floats) {
+  rows->keys.resize(size);
+  rows->values.resize(size * dim);
+  rows->slots.resize(size * slot_floats);
+  rows->steps.resize(size);
+  rows->seen.resize(size);
+}
+
+}  // namespace
+
+void RaiseBlockChanged(RowStore& rows, uint32_t row, uint32_t epoch) {
+  Raise(rows.block_changed(row / kRowsPerBlockChanged), epoch);
+}
+
+void RaiseChanged(RowStore& rows, uint32_t row, uint32_t epoch) {
+  Raise(rows.changed(row), epoch);
+  RaiseBlockChanged(rows, row, epoch);
+}
+
+void AppendRow(const RowStore& rows, uint32_t row, Rows* out) {
+  const float *values = rows.Values(row), *slots = rows.Slots(row);
+  out->keys.push_back(rows.key(row));
+  out->values.insert(out->values.end(), values, values + rows.dim());
+  out->slots.insert(out->slots.end(), slots, slots + rows.slot_floats());
+  out->steps.push_back(rows.steps(row));
+  out->seen.push_back(rows.seen(row).load(std::memory_order_relaxed));
+}
+
+void PreImages::Open(uint32_t first, uint32_t last) {
+  first_ = first;
+  last_ = last;
+  failed_.store(false, std::memory_order_relaxed);
+  cursor_.store(0, std::memory_order_release);
+}
+
+void PreImages::Touch(uint32_t row, const std::atomic<uint32_t>& epoch) {
+  Stripe& stripe = stripes_[row / kBlockRows % kLocks];
+  const std::lock_guard<std::mutex> lock(stripe.mutex);
+  // Before the epoch has moved on, what happens still belongs to the cut.
+  const uint32_t now = epoch.load(std::memory_order_acquire);
+  if (row >= cursor() && now > last_ && Has(rows_.changed(row).load(std::memory_order_acquire))) {
+    const size_t saved = stripe.saved.keys.size();
+    try {
+      AppendRow(rows_, row, &stripe.saved);
+      saved_.fetch_add(1, std::memory_order_relaxed);
+    } catch (const std::bad_alloc&) {
+      // The step goes on; the cut is told that it is not whole.
+      Shrink(&stripe.saved, saved, static_cast<size_t>(rows_.dim()), rows_.slot_floats());
+      failed_.store(true, std::memory_order_relaxed);
+    }
+  }
+  RaiseChanged(rows_, row, now);
+}
+
+bool PreImages::Take(Rows* rows) {
+  if (saved_.load(std::memory_order_relaxed) == 0) return false;
+  for (Stripe& stripe : stripes_) {
+    const std::lock_guard<std::mutex> lock(stripe.mutex);
+    if (stripe.saved.keys.empty()) continue;
+    saved_.fetch_sub(stripe.saved.keys.size(), std::memory_order_relaxed);
+    *rows = std::exchange(stripe.saved, Rows());
+    return true;
+  }
+  return false;
+}
+
+void PreImages::EndReading() {
+  cursor_.store(kAllRead, std::memory_order_release);
+  // Whoever is in a lock may have seen the cursor before; none that comes later saves anything.
+  for (Stripe& stripe : stripes_) const std::lock_guard<std::mutex> lock(stripe.mutex);
+}
+
+void PreImages::Close() {
+  EndReading();
+  for (Rows rows; Take(&rows);) {
+  }
+}
+
+size_t PreImages::bytes() const {
+  size_t bytes = 0;
+  for (const Stripe& stripe : stripes_) {
+    const std::lock_guard<std::mutex> lock(stripe.mutex);
+    bytes += BytesOf(stripe.saved);
+  }
+  return bytes;
+}
+
+}  // namespace tandem

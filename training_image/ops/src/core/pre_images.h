@@ -1,0 +1,90 @@
+// Rows as they were at a cut, saved by whoever changes them before the cut has read them.
+//
+// Memory:  while a cut is read: the rows that were changed in the meantime and not yet taken by the reader, in 64
+//          buffers, one per lock. Otherwise nothing.
+// Threads: Touch from any thread; Open, Advance, Take, EndReading and Close by the one cut. A lock guards the rows of every 64th
+//          block of 64 rows; who saves a row or reads a block holds it for some microseconds. Rows that the reader has
+//          passed, that are not of the cut or that were saved before cost no lock.
+//
+// The cut has the rows whose last change lies in the epochs first ... last. The reader goes through the rows in order
+// and moves `cursor` on under the lock of the block; a row at the cursor or behind it still needs its image. Saving
+// stores the row's new epoch, so that neither the reader nor another writer takes the row once more. Exactly one of
+// them does, hence.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "core/row_store.h"
+#include "core/rows.h"
+
+namespace tandem {
+
+class PreImages {
+ public:
+  static constexpr uint32_t kBlockRows = 64;
+  static constexpr size_t kLocks = 64;
+
+  explicit PreImages(RowStore* rows) : rows_(*rows) {}
+
+  // Rows below this have been read; all of them if no cut is open.
+  uint32_t cursor() const { return cursor_.load(std::memory_order_acquire); }
+  bool Has(uint32_t changed) const { return changed - first_ <= last_ - first_; }
+
+  // Opens for rows changed in the epochs first ... last. Just before the epoch becomes last + 1.
+  void Open(uint32_t first, uint32_t last);
+
+  // Marks a row as changed in the epoch of this moment; saves its image first if the cut still needs it.
+  void Touch(uint32_t row, const std::atomic<uint32_t>& epoch);
+
+  std::mutex& LockOf(uint32_t row) { return stripes_[row / kBlockRows % kLocks].mutex; }
+
+  // All rows below `row` have been read or saved. The caller holds the lock of row - 1.
+  void Advance(uint32_t row) { cursor_.store(row, std::memory_order_release); }
+
+  // Hands out saved rows, some of them; false if there are none at this moment.
+  bool Take(Rows* rows);
+
+  // No row needs its image any more; what was saved can still be taken.
+  void EndReading();
+
+  // The same, and what was saved goes.
+  void Close();
+
+  // Whether an image was lost for want of memory since Open.
+  bool failed() const { return failed_.load(std::memory_order_relaxed); }
+
+  size_t bytes() const;
+
+ private:
+  static constexpr uint32_t kAllRead = 0xFFFFFFFFu;
+
+  struct alignas(64) Stripe {
+    mutable std::mutex mutex;  // guards the rows of its blocks as the head of this file says, and `saved`
+    Rows saved;
+  };
+
+  RowStore& rows_;
+  std::atomic<uint32_t> cursor_{kAllRead};
+  uint32_t first_ = 1, last_ = 0;  // written while closed
+  std::atomic<size_t> saved_{0};
+  std::atomic<bool> failed_{false};
+  std::array<Stripe, kLocks> stripes_;
+};
+
+// How many rows share one RowStore::block_changed.
+inline constexpr uint32_t kRowsPerBlockChanged = 16;
+
+// Raises the greatest change of the row's block to `epoch`; never lowers it.
+void RaiseBlockChanged(RowStore& rows, uint32_t row, uint32_t epoch);
+
+// Raises `changed` of a row, and of its block, to `epoch`; never lowers it.
+void RaiseChanged(RowStore& rows, uint32_t row, uint32_t epoch);
+
+// Puts a row, which nobody changes meanwhile, behind `out`.
+void AppendRow(const RowStore& rows, uint32_t row, Rows* out);
+
+}  // namespace tandem
