@@ -11,8 +11,19 @@ Example:
 import importlib
 from types import ModuleType
 
+from tandem_ops.block_folder import read_folder, write_folder
+from tandem_ops.block_index import StreamIndex
+from tandem_ops.blocks import Block, BlockStream
 from tandem_ops.embedding import embedding_lookup, embedding_lookup_sparse
-from tandem_ops.errors import BadConfiguration, LibraryUnusable, NotEager, TandemOpsError
+from tandem_ops.errors import (
+    BadConfiguration,
+    BlocksRefused,
+    LibraryUnusable,
+    LoadInterrupted,
+    NotEager,
+    StreamUnfinished,
+    TandemOpsError,
+)
 from tandem_ops.fingerprint import CollisionCounter, fingerprint
 from tandem_ops.group_lasso import GroupLasso
 from tandem_ops.grouped import grouped_apply, grouped_lookup, grouped_peek
@@ -27,6 +38,9 @@ __all__ = [
     "Adagrad",
     "Adam",
     "BadConfiguration",
+    "Block",
+    "BlockStream",
+    "BlocksRefused",
     "CollisionCounter",
     "Delta",
     "Ftrl",
@@ -34,10 +48,13 @@ __all__ = [
     "HashVariable",
     "Initializer",
     "LibraryUnusable",
+    "LoadInterrupted",
     "Momentum",
     "NotEager",
     "Optimizer",
     "Snapshot",
+    "StreamIndex",
+    "StreamUnfinished",
     "TandemOpsError",
     "TruncatedNormal",
     "Uniform",
@@ -48,6 +65,8 @@ __all__ = [
     "grouped_apply",
     "grouped_lookup",
     "grouped_peek",
+    "read_folder",
+    "write_folder",
 ]
 
 

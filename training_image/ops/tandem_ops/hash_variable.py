@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from tandem_ops import arguments
 from tandem_ops.arguments import TensorLike
+from tandem_ops.block_index import StreamIndex
+from tandem_ops.blocks import BlockStream, Read, load_blocks
 from tandem_ops.description import describe
 from tandem_ops.errors import BadConfiguration, NotEager
 from tandem_ops.grouped import grouped_apply, grouped_lookup, grouped_peek
@@ -238,6 +240,24 @@ class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: igno
         self._require_eager("begin_delta")
         epoch, *columns = kernels.tandem_begin_delta(self.resource_handle)
         return Delta(int(epoch.numpy()), *(column.numpy() for column in columns))
+
+    def snapshot_blocks(self, *, max_rows: int | None = None) -> BlockStream:
+        """Cut all rows and hand them out block by block, in bounded memory, while training goes on.
+
+        Args and errors as :class:`tandem_ops.BlockStream`.
+        """
+        return BlockStream(self, full=True, max_rows=max_rows)
+
+    def delta_blocks(self, *, consumer: int = 0, max_rows: int | None = None) -> BlockStream:
+        """Cut what changed since the last acknowledged delta and hand it out block by block; ``ack`` its epoch.
+
+        Args and errors as :class:`tandem_ops.BlockStream`.
+        """
+        return BlockStream(self, full=False, consumer=consumer, max_rows=max_rows)
+
+    def load_blocks(self, read: Read, *, saved_as: str | None = None, mark_dirty: bool = False) -> StreamIndex:
+        """Load a stream of blocks after all of it has been verified; see :func:`tandem_ops.blocks.load_blocks`."""
+        return load_blocks(self, read, saved_as=saved_as, mark_dirty=mark_dirty)
 
     def ack(self, epoch: int) -> None:
         """Say that a delta is durable: later deltas leave out what it had and has not changed since.
