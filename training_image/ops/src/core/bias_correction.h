@@ -1,6 +1,6 @@
 // 1 / (1 - beta^t) for every t, as the float that a step multiplies by.
 //
-// Memory:  one float per t up to where it is 1 for good (0.9: 171 entries, 0.999: 18 013), at most 65 536; beyond that
+// Memory:  one float per t up to where it is 1 for good (0.9: 172 entries, 0.999: 18 013), at most 65 536; beyond that
 //          it is computed. Tables are made once per beta and shared by the whole process, the newest 16 of them.
 // Threads: a table is immutable; BiasCorrectionsOf may be called from any thread.
 //

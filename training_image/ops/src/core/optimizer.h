@@ -11,7 +11,7 @@
 //            published
 // Threads: pure functions over memory of the caller.
 //
-// The pull is r = z + D∘x after each step (FTRL, SYSTEMS.md's group lasso): the next z is r + m̂ − D∘x, algebraically
+// The pull is r = z + D∘x after each step (FTRL, dual averaging, published): the next z is r + m̂ − D∘x, algebraically
 // z + m̂ − (D − D_before)∘x. Kept instead of z because it needs no D of the step before, stays right when the learning
 // rate changes, does not cancel (without penalties it is the rounding of the last step), and begins at exactly 0, which
 // is z_0 = −D_0∘x_1. Where x is 0 it is z.

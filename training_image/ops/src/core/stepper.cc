@@ -1,6 +1,7 @@
 #include "core/stepper.h"
 
 #include <cmath>
+#include <limits>
 
 #include "core/group_lasso.h"
 #include "core/step_bases.h"
@@ -8,20 +9,21 @@
 namespace tandem {
 namespace {
 
-// The terms of one row: on the stack where the dim is known here, the Stepper's elsewhere.
-template <class Row>
+// The terms of kRows rows: on the stack where the dim is known here, the Stepper's elsewhere.
+template <int kRows, class Row>
 struct Work {
   explicit Work(const StepPlan& plan) : terms(plan.scratch) {}
-  Terms& operator[](int v) { return terms[v]; }
   Terms* const terms;
 };
 
-template <int kVectors>
-struct Work<WholeRow<kVectors>> {
+template <int kRows, int kVectors>
+struct Work<kRows, WholeRow<kVectors>> {
   explicit Work(const StepPlan&) {}
-  Terms& operator[](int v) { return terms[v]; }
-  Terms terms[kVectors];
+  Terms terms[kRows * kVectors];
 };
+
+// Added to a weight so that zero is +0.
+const F8 kNoSign = {};
 
 template <class Base>
 F8 Metric(const Direction& next, float epsilon) {
@@ -29,163 +31,220 @@ F8 Metric(const Direction& next, float epsilon) {
 }
 
 template <class Base, class Row>
-void PlainStep(const StepPlan& plan, int64_t t, const float* grad, float* x, float* slots) {
-  const Row row(plan.dim);
-  const Base base(plan, t, slots);
-  for (int v = 0; v < row.vectors(); ++v) {
-    const Direction next = base.Next(row, v, row.Load(grad, v));
-    F8 step = All(plan.rate) * next.m;
-    if (Base::kRooted) step = step / Metric<Base>(next, plan.epsilon);
-    row.Store(x, v, row.Load(x, v) - step);
+struct Plain {
+  template <int kRows>
+  static void Take(const StepPlan& plan, const RowStep* steps) {
+    const Row row(plan.dim);
+    for (int i = 0; i < kRows; ++i) {
+      const RowStep& step = steps[i];
+      const Base base(plan, step.t, step.slots);
+      for (int v = 0; v < row.vectors(); ++v) {
+        const Direction next = base.Next(row, v, row.Load(step.grad, v));
+        F8 move = All(plan.rate) * next.m;
+        if (Base::kRooted) move = move / Metric<Base>(next, plan.epsilon);
+        row.Store(step.row, v, row.Load(step.row, v) - move);
+      }
+    }
   }
-}
+};
 
 template <class Base, class Row>
-void ProxStep(const StepPlan& plan, int64_t t, const float* grad, float* x, float* slots) {
-  const Row row(plan.dim);
-  const Base base(plan, t, slots);
-  Work<Row> work(plan);
-  const float scale = ScaleOf(plan.group);
-  F8 before = All(0);
-  for (int v = 0; v < row.vectors(); ++v) {
-    const Direction next = base.Next(row, v, row.Load(grad, v));
-    const F8 old = row.Load(x, v);
-    const F8 h = Metric<Base>(next, plan.epsilon);
-    work[v].s = SoftThreshold(h * old - All(plan.rate) * next.m, plan.l1);
-    work[v].d = h + All(plan.twice_l2);
-    work[v].u = work[v].s * All(scale);
-    work[v].a = work[v].d * All(scale);
-    before = before + old * old;
+struct Prox {
+  template <int kRows>
+  static void Take(const StepPlan& plan, const RowStep* steps) {
+    const Row row(plan.dim);
+    Work<kRows, Row> work(plan);
+    const float scale = ScaleOf(plan.group);
+    F8 before[kLanes] = {};
+    Terms* of = work.terms;
+    for (int i = 0; i < kRows; ++i) {
+      const Base base(plan, steps[i].t, steps[i].slots);
+      for (int v = 0; v < row.vectors(); ++v, ++of) {
+        const Direction next = base.Next(row, v, row.Load(steps[i].grad, v));
+        const F8 x = row.Load(steps[i].row, v);
+        const F8 h = Metric<Base>(next, plan.epsilon);
+        of->s = SoftThreshold(h * x - All(plan.rate) * next.m, plan.l1);
+        of->d = h + All(plan.twice_l2);
+        of->u = of->s * All(scale);
+        of->a = of->d * All(scale);
+        before[i] = before[i] + x * x;
+      }
+    }
+    F8 pulls = All(0);
+    if (plan.group > 0) {
+      const F8 norms = GroupNorms<kRows>(row, work.terms, All(plan.group * scale), SumEach(before));
+      pulls = All(plan.group) / norms;
+    }
+    const PerRow pull(pulls);
+    of = work.terms;
+    for (int i = 0; i < kRows; ++i) {
+      for (int v = 0; v < row.vectors(); ++v, ++of) {
+        row.Store(steps[i].row, v, of->s / (of->d + All(pull[i])) + kNoSign);
+      }
+    }
   }
-  float pull = 0;
-  if (plan.group > 0) pull = GroupPull(row, work.terms, plan.group * scale, Sum(before));
-  for (int v = 0; v < row.vectors(); ++v) row.Store(x, v, work[v].s / (work[v].d + All(pull)));
-}
+};
 
 template <class Base, class Row>
-void DualAveragingStep(const StepPlan& plan, int64_t t, const float* grad, float* x, float* slots) {
-  const Row row(plan.dim);
-  const Base base(plan, t, slots);
-  Work<Row> work(plan);
-  float* const r = slots + Base::kSlots * plan.dim;
-  const auto steps = static_cast<float>(t);
-  const float l1 = steps * plan.l1, twice_l2 = steps * plan.twice_l2, group = steps * plan.group;
-  const float scale = ScaleOf(group);
-  F8 before = All(0);
-  for (int v = 0; v < row.vectors(); ++v) {
-    const Direction next = base.Next(row, v, row.Load(grad, v));
-    const F8 old = row.Load(x, v);
-    const F8 d = Metric<Base>(next, plan.epsilon) * All(plan.inverse_rate);
-    work[v].s = (d * old - next.m) - row.Load(r, v);
-    work[v].d = d;
-    work[v].u = SoftThreshold(work[v].s, l1) * All(scale);
-    work[v].a = (d + All(twice_l2)) * All(scale);
-    before = before + old * old;
+struct DualAveraging {
+  template <int kRows>
+  static void Take(const StepPlan& plan, const RowStep* steps) {
+    const Row row(plan.dim);
+    Work<kRows, Row> work(plan);
+    F8 before[kLanes] = {};
+    alignas(32) float k[kLanes] = {}, scaled[kLanes] = {};
+    Terms* of = work.terms;
+    for (int i = 0; i < kRows; ++i) {
+      const Base base(plan, steps[i].t, steps[i].slots);
+      const float* const r = steps[i].slots + Base::kSlots * plan.dim;
+      const auto t = static_cast<float>(steps[i].t);
+      k[i] = t * plan.group;
+      const float scale = ScaleOf(k[i]);
+      scaled[i] = k[i] * scale;
+      for (int v = 0; v < row.vectors(); ++v, ++of) {
+        const Direction next = base.Next(row, v, row.Load(steps[i].grad, v));
+        const F8 x = row.Load(steps[i].row, v);
+        of->d = Metric<Base>(next, plan.epsilon) * All(plan.inverse_rate);
+        of->s = (of->d * x - next.m) - row.Load(r, v);
+        of->u = SoftThreshold(of->s, t * plan.l1) * All(scale);
+        of->a = (of->d + All(t * plan.twice_l2)) * All(scale);
+        before[i] = before[i] + x * x;
+      }
+    }
+    F8 pulls = All(0);
+    if (plan.group > 0) {
+      const F8 norms = GroupNorms<kRows>(row, work.terms, _mm256_load_ps(scaled), SumEach(before));
+      pulls = _mm256_load_ps(k) / norms;
+    }
+    const PerRow pull(pulls);
+    of = work.terms;
+    for (int i = 0; i < kRows; ++i) {
+      float* const r = steps[i].slots + Base::kSlots * plan.dim;
+      const auto t = static_cast<float>(steps[i].t);
+      for (int v = 0; v < row.vectors(); ++v, ++of) {
+        const F8 a = of->d + All(t * plan.twice_l2) + All(pull[i]);
+        const F8 x = SoftThreshold(of->s, t * plan.l1) / a + kNoSign;
+        row.Store(steps[i].row, v, x);
+        row.Store(r, v, of->d * x - of->s);
+      }
+    }
   }
-  float pull = 0;
-  if (group > 0) pull = GroupPull(row, work.terms, group * scale, Sum(before));
-  for (int v = 0; v < row.vectors(); ++v) {
-    const F8 now = SoftThreshold(work[v].s, l1) / (work[v].d + All(twice_l2) + All(pull));
-    row.Store(x, v, now);
-    row.Store(r, v, work[v].d * now - work[v].s);
-  }
-}
+};
 
-// The factor of the published shrink, max(0, 1 - k / norm).
-float PublishedFactor(float square, float k) {
-  if (square <= k * k) return 0;
-  if (!(square <= std::numeric_limits<float>::max())) return 1;  // k is lost beside it
-  return 1 - k / std::sqrt(square);
+// The factors of the published shrink, max(0, 1 - k / norm), from the squares of the norms.
+F8 PublishedFactors(F8 square, F8 k) {
+  const F8 lost = _mm256_cmp_ps(square, All(std::numeric_limits<float>::infinity()), _CMP_NLT_UQ);
+  const F8 dies = _mm256_cmp_ps(square, k * k, _CMP_LE_OQ);
+  return _mm256_blendv_ps(_mm256_andnot_ps(dies, All(1) - k / Root(square)), All(1), lost);
 }
 
 // FTRL and the published form: the penalties count once, whatever t.
 template <class Base, class Row>
-void OnceStep(const StepPlan& plan, int64_t t, const float* grad, float* x, float* slots) {
-  const Row row(plan.dim);
-  const Base base(plan, t, slots);
-  Work<Row> work(plan);
-  float* const r = slots + Base::kSlots * plan.dim;
-  const float scale = ScaleOf(plan.group);
-  F8 squares = All(0);
-  for (int v = 0; v < row.vectors(); ++v) {
-    const Direction next = base.Next(row, v, row.Load(grad, v));
-    const F8 d = (next.root + All(plan.epsilon)) * All(plan.inverse_rate);
-    work[v].s = (d * row.Load(x, v) - next.m) - row.Load(r, v);
-    work[v].d = d;
-    work[v].u = SoftThreshold(work[v].s, plan.l1);
-    const F8 u = work[v].u * All(scale);
-    squares = squares + u * u;
+struct Once {
+  template <int kRows>
+  static void Take(const StepPlan& plan, const RowStep* steps) {
+    const Row row(plan.dim);
+    Work<kRows, Row> work(plan);
+    const float scale = ScaleOf(plan.group);
+    F8 squares[kLanes] = {};
+    Terms* of = work.terms;
+    for (int i = 0; i < kRows; ++i) {
+      const Base base(plan, steps[i].t, steps[i].slots);
+      const float* const r = steps[i].slots + Base::kSlots * plan.dim;
+      for (int v = 0; v < row.vectors(); ++v, ++of) {
+        const Direction next = base.Next(row, v, row.Load(steps[i].grad, v));
+        of->d = (next.root + All(plan.epsilon)) * All(plan.inverse_rate);
+        of->s = (of->d * row.Load(steps[i].row, v) - next.m) - row.Load(r, v);
+        of->u = SoftThreshold(of->s, plan.l1);
+        const F8 u = of->u * All(scale);
+        squares[i] = squares[i] + u * u;
+      }
+    }
+    F8 factors = All(1);
+    if (plan.group > 0) factors = PublishedFactors(SumEach(squares), All(plan.group * scale));
+    const PerRow factor(factors);
+    of = work.terms;
+    for (int i = 0; i < kRows; ++i) {
+      float* const r = steps[i].slots + Base::kSlots * plan.dim;
+      const F8 lives = All(factor[i]);
+      for (int v = 0; v < row.vectors(); ++v, ++of) {
+        const F8 a = of->d + All(plan.twice_l2);
+        const F8 stays = WherePositive(lives, row.Load(steps[i].row, v), All(0));
+        const F8 x = WherePositive(a, lives * of->u / a, stays) + kNoSign;
+        row.Store(steps[i].row, v, x);
+        row.Store(r, v, of->d * x - of->s);
+      }
+    }
   }
-  const float factor = plan.group > 0 ? PublishedFactor(Sum(squares), plan.group * scale) : 1.0f;
-  for (int v = 0; v < row.vectors(); ++v) {
-    const F8 a = work[v].d + All(plan.twice_l2);
-    const F8 now = factor > 0 ? WherePositive(a, All(factor) * work[v].u / a, row.Load(x, v)) : All(0);
-    row.Store(x, v, now);
-    row.Store(r, v, work[v].d * now - work[v].s);
-  }
+};
+
+template <class Way>
+void InEights(const StepPlan& plan, const RowStep* steps, size_t count) {
+  for (; count >= kLanes; steps += kLanes, count -= kLanes) Way::template Take<kLanes>(plan, steps);
+  for (; count > 0; ++steps, --count) Way::template Take<1>(plan, steps);
 }
 
-using Step = void (*)(const StepPlan&, int64_t, const float*, float*, float*);
+using TakeAll = void (*)(const StepPlan&, const RowStep*, size_t);
 
 template <class Row>
-Step ProxOf(OptimizerKind kind) {
+TakeAll ProxOf(OptimizerKind kind) {
   switch (kind) {
     case OptimizerKind::kAdagrad:
-      return ProxStep<AdagradBase, Row>;
+      return InEights<Prox<AdagradBase, Row>>;
     case OptimizerKind::kAdam:
-      return ProxStep<AdamBase, Row>;
+      return InEights<Prox<AdamBase, Row>>;
     default:
-      return ProxStep<SgdBase, Row>;
+      return InEights<Prox<SgdBase, Row>>;
   }
 }
 
 template <class Row>
-Step PlainOf(OptimizerKind kind) {
+TakeAll PlainOf(OptimizerKind kind) {
   switch (kind) {
     case OptimizerKind::kSgd:
-      return PlainStep<SgdBase, Row>;
+      return InEights<Plain<SgdBase, Row>>;
     case OptimizerKind::kMomentum:
-      return PlainStep<MomentumBase<false>, Row>;
+      return InEights<Plain<MomentumBase<false>, Row>>;
     case OptimizerKind::kNesterov:
-      return PlainStep<MomentumBase<true>, Row>;
+      return InEights<Plain<MomentumBase<true>, Row>>;
     case OptimizerKind::kAdagrad:
-      return PlainStep<AdagradBase, Row>;
+      return InEights<Plain<AdagradBase, Row>>;
     case OptimizerKind::kAdam:
-      return PlainStep<AdamBase, Row>;
+      return InEights<Plain<AdamBase, Row>>;
     case OptimizerKind::kFtrl:
       break;
   }
-  return OnceStep<FtrlBase, Row>;
+  return InEights<Once<FtrlBase, Row>>;
 }
 
 template <class Row>
-Step StepOf(OptimizerKind kind, PenaltyForm form) {
+TakeAll TakeOf(OptimizerKind kind, PenaltyForm form) {
   const bool adam = kind == OptimizerKind::kAdam;
   switch (form) {
     case PenaltyForm::kProx:
       return ProxOf<Row>(kind);
     case PenaltyForm::kDualAveraging:
-      return adam ? DualAveragingStep<AdamBase, Row> : DualAveragingStep<AdagradBase, Row>;
+      return adam ? InEights<DualAveraging<AdamBase, Row>> : InEights<DualAveraging<AdagradBase, Row>>;
     case PenaltyForm::kPublished:
-      return adam ? OnceStep<AdamBase, Row> : OnceStep<AdagradBase, Row>;
+      return adam ? InEights<Once<AdamBase, Row>> : InEights<Once<AdagradBase, Row>>;
     case PenaltyForm::kNone:
       break;
   }
   return PlainOf<Row>(kind);
 }
 
-Step StepOf(OptimizerKind kind, PenaltyForm form, int dim) {
+TakeAll TakeOf(OptimizerKind kind, PenaltyForm form, int dim) {
   switch (dim) {
     case 8:
-      return StepOf<WholeRow<1>>(kind, form);
+      return TakeOf<WholeRow<1>>(kind, form);
     case 16:
-      return StepOf<WholeRow<2>>(kind, form);
+      return TakeOf<WholeRow<2>>(kind, form);
     case 32:
-      return StepOf<WholeRow<4>>(kind, form);
+      return TakeOf<WholeRow<4>>(kind, form);
     case 64:
-      return StepOf<WholeRow<8>>(kind, form);
+      return TakeOf<WholeRow<8>>(kind, form);
     default:
-      return StepOf<AnyRow>(kind, form);
+      return TakeOf<AnyRow>(kind, form);
   }
 }
 
@@ -215,14 +274,14 @@ Stepper::Stepper(const Optimizer& optimizer, int dim, float learning_rate) {
   const bool prox = optimizer.form == PenaltyForm::kProx && !unpenalised && learning_rate != 0;
   plan_ = PlanOf(optimizer, dim, learning_rate, prox);
   const bool base = optimizer.form == PenaltyForm::kProx && !prox;
-  step_ = StepOf(optimizer.kind, base ? PenaltyForm::kNone : optimizer.form, dim);
+  take_ = TakeOf(optimizer.kind, base ? PenaltyForm::kNone : optimizer.form, dim);
   if (optimizer.kind == OptimizerKind::kAdam) {
     corrections1_ = BiasCorrectionsOf(optimizer.beta1);
     corrections2_ = BiasCorrectionsOf(optimizer.beta2);
     plan_.corrections1 = corrections1_.get();
     plan_.corrections2 = corrections2_.get();
   }
-  scratch_.resize(AnyRow(dim).vectors());
+  scratch_.resize(kLanes * static_cast<size_t>(AnyRow(dim).vectors()));
   plan_.scratch = scratch_.data();
 }
 

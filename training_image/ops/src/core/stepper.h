@@ -1,7 +1,7 @@
 // Takes the steps of one batch: everything that the rows of a batch share is worked out once.
 //
 // Memory:  the numbers of the formulas as floats, a function chosen for kind, form and dim, and for dims without a
-//          function of their own (all but 8, 16, 32, 64) scratch of 4 floats per float of a row.
+//          function of their own (all but 8, 16, 32, 64) scratch of 32 floats per float of a row.
 // Threads: one Stepper per thread, since it owns scratch; making one costs well under a microsecond after the first of
 //          its betas.
 //
@@ -14,7 +14,7 @@
 // With m̂ and the root √V̂ of the base (SGD: g and 1), α the learning rate, λ the penalties, P of core/group_lasso.h:
 //   none            x ← x − α m̂ / (√V̂ + ε)
 //   prox            x ← P with s = h x − α m̂,  A = h + 2αλ2,  l1 = αλ1,  k = α√dim λ21,  h = √V̂ + ε
-//                   (the formula of SYSTEMS.md times α)
+//                   (everything times α, so that α = 0 divides nothing)
 //   dual averaging  s = D x − m̂ − r,  x ← P with A = D + 2tλ2,  l1 = tλ1,  k = t√dim λ21,  r ← D x − s,  D = h / α
 //   published       s likewise with D = √V̂ / α;  x ← max(0, 1 − k/‖u‖) u / (D + 2λ2),  u = soft(s, λ1),  k = √dim λ21;
 //                   a weight with D + 2λ2 = 0 (it never had a gradient) stays
@@ -22,6 +22,7 @@
 // Penalties that are all 0 make prox the base; so does α = 0.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -45,6 +46,14 @@ struct StepPlan {
   Terms* scratch = nullptr;
 };
 
+// Step t >= 1 of one row. `grad` does not overlap `row` or `slots`; nothing needs alignment or padding.
+struct RowStep {
+  int64_t t;
+  const float* grad;
+  float* row;
+  float* slots;
+};
+
 class Stepper {
  public:
   // `optimizer` is one that CheckOptimizer accepts, `learning_rate` one that CheckLearningRate accepts.
@@ -52,14 +61,19 @@ class Stepper {
   Stepper(const Stepper&) = delete;
   Stepper& operator=(const Stepper&) = delete;
 
-  // Takes step t >= 1 of one row. `grad` does not overlap `row` or `slots`; nothing needs alignment.
-  void operator()(int64_t t, const float* grad, float* row, float* slots) const { step_(plan_, t, grad, row, slots); }
+  // Takes the steps of `count` different rows; best eight or more at a time.
+  void Take(const RowStep* steps, size_t count) const { take_(plan_, steps, count); }
+
+  void operator()(int64_t t, const float* grad, float* row, float* slots) const {
+    const RowStep step{t, grad, row, slots};
+    Take(&step, 1);
+  }
 
  private:
-  using Step = void (*)(const StepPlan&, int64_t t, const float* grad, float* row, float* slots);
+  using TakeAll = void (*)(const StepPlan&, const RowStep* steps, size_t count);
 
   StepPlan plan_;
-  Step step_;
+  TakeAll take_;
   std::shared_ptr<const BiasCorrections> corrections1_, corrections2_;
   std::vector<Terms> scratch_;
 };
