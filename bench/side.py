@@ -28,7 +28,7 @@ class SideProcess:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, patience: float = 300.0
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, patience: float = 600.0
     ) -> None:
         self.name = name
         self._patience = patience

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from bench.rounds import interleave
 
 SMALL_CALL = 8_192
 MIB = 2**20
+TRAINED = 8_192
 
 
 def fresh(scale: Scale) -> Iterator[Figure]:
@@ -79,10 +80,14 @@ def raw_bytes(dim: int, slots: int) -> int:
 
 def _resident(side: str, scale: Scale, table: Table) -> int:
     """Return what the process grew by when the table was filled and every row had been trained, bytes."""
-    with Session(filled([side], table), scale.threads) as session:
-        session[side].ask("prepare", work=asdict(Work("train", "uniform", min(table.rows, 250_000), 1)))
-        after = session[side].ask("train_rows")["memory"]["VmRSS"]
-        return int(after - session.opened[side]["before"]["VmRSS"])
+    resident = []
+    few = replace(table, rows=TRAINED)
+    with Session(filled([side], few), scale.threads) as session:
+        for filled_with in (few, table):  # the first makes TensorFlow and its functions ready
+            session.reopen({side: filled_with})
+            session[side].ask("prepare", work=asdict(Work("train", "uniform", TRAINED, 1)))
+            resident.append(int(session[side].ask("train_rows")["memory"]["VmRSS"]))
+    return resident[1] - resident[0]
 
 
 def _insert(side: str, scale: Scale, rows: int, batch: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from bench import machine, peers
 from bench.figures import Figure, compare
@@ -35,7 +35,6 @@ class Session:
 
     def __init__(self, sides: Mapping[str, tuple[str, Table]], threads: int) -> None:
         self._stack = ExitStack()
-        self.opened: dict[str, dict[str, Any]] = {}
         self._sides: dict[str, SideProcess] = {}
         try:
             for name, (program, table) in sides.items():
@@ -48,7 +47,7 @@ class Session:
     def reopen(self, tables: Mapping[str, Table]) -> None:
         """Let sides drop what they have and fill other tables."""
         for name, table in tables.items():
-            self.opened[name] = self._sides[name].ask("open", table=asdict(table))
+            self._sides[name].ask("open", table=asdict(table))
 
     def __getitem__(self, side: str) -> SideProcess:
         return self._sides[side]

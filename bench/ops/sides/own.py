@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -20,6 +21,13 @@ from bench.rounds import alternate
 LATENCY_BATCH = 4_096
 FRESH_PER_SECOND = 400_000
 FRESH_CALL = 4_096
+SNAPSHOT_RATE = 250e6
+"""Bytes a second that a snapshot streams: what an uploader asks for, and less than what it could."""
+SWEPT_PER_SECOND = 4e6
+SWEPT_ROWS = 65_536
+EVICTED_CALLS = 50
+OLD = 10
+"""Event time of rows that are to leave."""
 
 
 def answer(do: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,13 +139,13 @@ def beside(turn: Callable[[], None]) -> Iterator[None]:
         while not stop.is_set():
             turn()
 
-    thread = threading.Thread(target=repeat)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(repeat)
+        try:
+            yield
+        finally:
+            stop.set()
+        working.result()
 
 
 class Pace:
@@ -159,20 +167,27 @@ class Pace:
 
 
 class Snapshots:
-    """Copies full snapshots, one after the other."""
+    """Streams full snapshots with their digests, one after the other, at a steady rate."""
 
     done = 0.0
 
     def __init__(self, table: tandem_ops.HashVariable) -> None:
         self._table = table
+        self._pace = Pace(SNAPSHOT_RATE)
+        self._blocks: Iterator[tandem_ops.Block] = iter(())
 
     def prepare(self) -> None:
-        """Nothing to prepare."""
+        """Begin to count time."""
+        self._pace.restart()
 
     def turn(self) -> None:
-        """Take a snapshot."""
-        cut = self._table.snapshot()
-        self.done += sum(column.nbytes for column in (cut.keys, cut.rows, cut.slots, cut.steps, cut.seen))
+        """Take one block."""
+        block = next(self._blocks, None)
+        if block is None:
+            self._blocks = iter(self._table.snapshot_blocks())
+            return
+        self.done += block.data.nbytes
+        self._pace.hold(block.data.nbytes)
 
 
 class Growth:
@@ -197,8 +212,28 @@ class Growth:
         self._pace.hold(FRESH_CALL)
 
 
-class Eviction(Growth):
-    """Removes rows that were inserted before."""
+class Eviction:
+    """Sweeps over the table again and again; rows that leave were made before the phase began."""
+
+    done = 0.0
+
+    def __init__(self, table: tandem_ops.HashVariable) -> None:
+        self._table = table
+        self._next = workload.KNOWN_PLACES
+        self._pace = Pace(SWEPT_PER_SECOND)
+
+    def prepare(self) -> None:
+        """Make rows that were seen long ago."""
+        for _ in range(EVICTED_CALLS):
+            self._table.lookup(tf.constant(workload.keys(self._next + np.arange(FRESH_CALL))), event_time=OLD)
+            self._next += FRESH_CALL
+        self._pace.restart()
+
+    def turn(self) -> None:
+        """Sweep some rows."""
+        self._table.sweep(seen_before=OLD + 1, rows=SWEPT_ROWS)
+        self.done += SWEPT_ROWS
+        self._pace.hold(SWEPT_ROWS)
 
 
 OTHERS: Mapping[str, Callable[[tandem_ops.HashVariable], Other]] = {
@@ -209,10 +244,10 @@ OTHERS: Mapping[str, Callable[[tandem_ops.HashVariable], Other]] = {
 
 
 def delta(rows: int, dim: int, share: float, runs: int) -> dict[str, Any]:
-    """Cut deltas of a share of the rows, and copy as many rows with NumPy, in turn.
+    """Cut deltas of a share of the rows, as columns and as blocks with digests, and copy as many rows, in turn.
 
     Returns:
-      cut, copy: seconds of each run; bytes: of one cut's columns; rows: in it.
+      columns, blocks, copy: seconds of each run; bytes: of the blocks of one cut; rows: in it.
     """
     table = filled(rows, dim)
     table.ack(table.begin_delta().epoch)
@@ -220,21 +255,27 @@ def delta(rows: int, dim: int, share: float, runs: int) -> dict[str, Any]:
     size = round(rows * share)
     source = np.ones((rows, dim * 3 + 4), np.float32)  # values and two slots, key, count and last seen
     target = np.empty((size, source.shape[1]), np.float32)
-    measured: dict[str, list[float]] = {"cut": [], "copy": []}
+    measured: dict[str, list[float]] = {"columns": [], "blocks": [], "copy": []}
+    quieten_python()
+    blocks: list[tandem_ops.Block] = []
     for _ in range(runs):
         dirty = random.choice(rows, size, replace=False)
-        _, handles = table.lookup(workload.keys(dirty))
-        table.apply(handles, np.ones((size, dim), np.float32))
-        begin = time.perf_counter()
-        cut = table.begin_delta()
-        measured["cut"].append(time.perf_counter() - begin)
-        table.ack(cut.epoch)
+        for kind in ("columns", "blocks"):
+            _, handles = table.lookup(workload.keys(dirty))
+            table.apply(handles, np.ones((size, dim), np.float32))
+            begin = time.perf_counter()
+            if kind == "columns":
+                epoch = table.begin_delta().epoch
+            else:
+                stream = table.delta_blocks()
+                epoch, blocks = stream.epoch, list(stream)
+            measured[kind].append(time.perf_counter() - begin)
+            table.ack(epoch)
         ordered = np.sort(dirty)
         begin = time.perf_counter()
         np.take(source, ordered, axis=0, out=target)
         measured["copy"].append(time.perf_counter() - begin)
-    columns = (cut.keys, cut.rows, cut.slots, cut.steps, cut.seen)
-    return {**measured, "bytes": sum(column.nbytes for column in columns), "rows": len(cut.keys)}
+    return {**measured, "bytes": sum(block.data.nbytes for block in blocks), "rows": size}
 
 
 def _median_call(look: Callable[[tf.Tensor], object], batches: Sequence[tf.Tensor]) -> float:

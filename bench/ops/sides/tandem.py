@@ -11,6 +11,7 @@ from bench.ops.sides.dense import ACCUMULATOR, ADAGRAD_EPSILON, BETA1, BETA2, EP
 from bench.ops.sides.side import Call, chunks
 from bench.ops.workload import Ids, Rows, Table, Work
 
+LOAD = 4_096
 LAMBDA = 1e-4
 """Some rows stay, some become zero: the shrink has all its work to do."""
 
@@ -33,25 +34,38 @@ def optimizer(name: str) -> tandem_ops.Optimizer:
 
 def make(name: str, table: Table) -> tandem_ops.HashVariable:
     """Make an empty table as a user would."""
+    admission = tandem_ops.GammaPoisson(threshold=10, horizon=1_000_000) if table.admission else tandem_ops.Every()
     return tandem_ops.HashVariable(
-        name, dim=table.dim, initializer=tandem_ops.Uniform(0.05), optimizer=optimizer(table.optimizer), seed=1
+        name,
+        dim=table.dim,
+        initializer=tandem_ops.Uniform(0.05),
+        optimizer=optimizer(table.optimizer),
+        admission=admission,
+        seed=1,
     )
 
 
 class Tandem:
-    """``tandem_ops.HashVariable``: every lookup is of the training kind, find or insert."""
+    """``tandem_ops.HashVariable``: every lookup is of the training kind, find or insert.
+
+    Event time goes on with every call, so that every call stamps the rows that it finds.
+    """
 
     tables: Sequence[tandem_ops.HashVariable]
 
     def open(self, table: Table) -> None:
-        """Make all rows by looking them up."""
+        """Make all rows by looking them up, or by loading them past the admission filter."""
         self._table = table
+        self._clock = tf.Variable(1, dtype=tf.int64)
         self.tables = [make(f"table_{i}", table) for i in range(table.tables)]
         for made in self.tables:
             for places in chunks(table.rows):
-                made.lookup(tf.constant(workload.keys(places)))
+                if table.admission:
+                    _load(made, places)
+                else:
+                    made.lookup(tf.constant(workload.keys(places)))
             if table.exact:
-                _begin_as_others(made)
+                _load(made, np.arange(table.rows))
 
     def ids(self, places: Ids) -> Ids:
         """Return keys."""
@@ -72,22 +86,28 @@ class Tandem:
     def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
         """Look fresh ids up: rows are initialized, and two slots with them."""
         self.tables = [make("fresh", Table(rows=0, dim=dim))]
-        return lambda ids: self.tables[0].lookup(ids)[1]
+        return lambda ids: self.tables[0].lookup(ids, event_time=1)[1]
 
     def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
-        found = [made.lookup(keys)[0] for made, keys in zip(self.tables, ids, strict=True)]
-        return found[0] if len(found) == 1 else tf.stack(found)
+        now = self._clock.assign_add(1)
+        if len(ids) == 1:
+            return self.tables[0].lookup(ids[0], event_time=now)[0]
+        return tf.stack(tandem_ops.grouped_lookup(self.tables, ids, event_time=now)[0])
 
     def _train(self, ids: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        rows, handles = self.tables[0].lookup(ids)
+        rows, handles = self.tables[0].lookup(ids, event_time=self._clock.assign_add(1))
         self.tables[0].apply(handles, gradient + 0.0 * rows)
         return rows[0, 0]
 
 
-def _begin_as_others(table: tandem_ops.HashVariable) -> None:
-    """Give the rows the values that the peers' have."""
-    now = table.snapshot()
-    places_of = dict(zip(workload.keys(np.arange(len(now))).tolist(), range(len(now)), strict=True))
-    places = np.array([places_of[key] for key in now.keys.tolist()])
-    rows = workload.values(places, now.rows.shape[1])
-    table.load_rows(tandem_ops.Snapshot(now.keys, rows, now.slots, now.steps, now.seen))
+def _load(table: tandem_ops.HashVariable, places: Ids) -> None:
+    """Write rows as the peers' begin, in the order of places but for short stretches, since a load is sorted by key."""
+    starts = np.repeat(np.array(table.optimizer.slot_starts, np.float32), table.dim)
+    for start in range(0, len(places), LOAD):
+        keys = workload.keys(places[start : start + LOAD])
+        order = np.argsort(keys)
+        rows = workload.values(places[start : start + LOAD], table.dim)
+        nothing = np.zeros(len(keys), np.int64)
+        table.load_rows(
+            tandem_ops.Snapshot(keys[order], rows[order], np.tile(starts, (len(keys), 1)), nothing, nothing)
+        )
