@@ -29,8 +29,8 @@ class Dense:
         self._steps = tf.Variable(0.0)
 
     def ids(self, places: Ids) -> Ids:
-        """Return the places; one that is no row's becomes a row's."""
-        return np.where(places < self._table.rows, places, places % self._table.rows)
+        """Return the places."""
+        return _somewhere(places, self._table.rows)
 
     def call(self, work: Work) -> Call:
         """Return a function of one batch."""
@@ -94,8 +94,8 @@ class Keras:
         self._layer.set_weights([np.concatenate([workload.values(at, table.dim) for at in chunks(table.rows)])])
 
     def ids(self, places: Ids) -> Ids:
-        """Return the places; one that is no row's becomes a row's."""
-        return np.where(places < self._table.rows, places, places % self._table.rows)
+        """Return the places."""
+        return _somewhere(places, self._table.rows)
 
     def call(self, work: Work) -> Call:
         """Return a function of one batch."""
@@ -111,3 +111,8 @@ class Keras:
     def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
         """Refuse: a layer does not grow."""
         raise NotImplementedError(f"keras.layers.Embedding of dim {dim} has no rows to insert")
+
+
+def _somewhere(places: Ids, rows: int) -> Ids:
+    """Turn places that are no row's into rows all over the variable."""
+    return np.where(places < rows, places, workload.keys(places) % rows)
