@@ -15,6 +15,7 @@ from e2e.cluster.identity import Identity, identify
 from e2e.demo.kube import Json, Kube
 
 PROC = Path("/proc")
+ESTABLISHED = "01"
 
 
 def main_process(pod_uid: str, proc: Path = PROC) -> int | None:
@@ -36,6 +37,20 @@ def main_process(pod_uid: str, proc: Path = PROC) -> int | None:
         if fields["Name"].strip() != "pause" and fields["NSpid"].split()[-1] == "1":
             return int(folder.name)
     return None
+
+
+def unacknowledged(process: int, port: int, proc: Path = PROC) -> int:
+    """Bytes that a process' pod has sent over open connections to ``port`` and nobody has acknowledged.
+
+    Read from the kernel's table of the pod's sockets (proc_pid_net(5)): ports and queues in hexadecimal.
+    """
+    table = (proc / str(process) / "net" / "tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in table]
+    return sum(
+        int(queues.partition(":")[0], 16)
+        for _, _, remote, state, queues, *_ in rows
+        if state == ESTABLISHED and int(remote.partition(":")[2], 16) == port
+    )
 
 
 def kill(kube: Kube, pod: Json) -> None:
