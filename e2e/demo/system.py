@@ -15,6 +15,7 @@ from e2e.demo.reach import Door
 
 OPERATOR_NAMESPACE = "tandem-system"
 RELEASE = "tandem"
+DEFINITION = "onlinemodels.tandem.dev"
 OPERATOR_SELECTOR = f"app.kubernetes.io/name=tandem-operator,app.kubernetes.io/instance={RELEASE}"
 S3 = Door("reach-s3", {"app.kubernetes.io/name": "seaweedfs"}, "seaweedfs", 8333)
 KAFKA = Door("reach-kafka", {"app.kubernetes.io/name": "kafka"}, "kafka", 9094)
@@ -94,7 +95,10 @@ class System:
         self._folder = folder
 
     def install_operator(self, images: Mapping[str, ImageRef]) -> None:
-        """Install or upgrade the chart; does not wait."""
+        """Install or upgrade the chart, once an earlier one is gone; does not wait for it to be ready."""
+        for kind, name in (("crd", DEFINITION), ("namespace", OPERATOR_NAMESPACE)):
+            if "deletionTimestamp" in (self.kube.find(kind, name) or {}).get("metadata", {}):
+                self._delete(kind, name, wait=True)
         chart = str(REPOSITORY / "charts" / "tandem")
         # The definition may be there already, from `kubectl apply -f crds/`.
         words = ("upgrade", "--install", "--take-ownership", RELEASE, chart)
@@ -106,15 +110,15 @@ class System:
         words = ("--namespace", OPERATOR_NAMESPACE, "rollout", "status", "deployment", "-l", OPERATOR_SELECTOR, limit)
         self.kube.run(*words, timeout=seconds + 10)
 
-    def clear(self) -> bool:
+    def clear(self, *, wait: bool = True) -> bool:
         """Remove an earlier demonstration with all it stored; returns whether there was one."""
         if self.kube.find("namespace", self.kube.namespace) is None:
             return False
-        if self.kube.find("crd", "onlinemodels.tandem.dev") is not None:
+        if self.kube.find("crd", DEFINITION) is not None:
             self.kube.run("delete", "om", "--all", "--wait", "--timeout=90s", timeout=100)
         # What it stored goes with it, so there is nothing that a pod could still save.
         self.kube.run("delete", "pods", "--all", "--grace-period=1", "--wait=false")
-        self.kube.run("delete", "namespace", self.kube.namespace, "--wait", "--timeout=180s", timeout=190)
+        self._delete("namespace", self.kube.namespace, wait=wait)
         return True
 
     def make_namespace(self) -> None:
@@ -194,21 +198,28 @@ class System:
         words = ("list", "--namespace", OPERATOR_NAMESPACE, "-q", "--filter", f"^{RELEASE}$")
         return bool(self.kube.run_helm(*words).strip())
 
-    def remove(self) -> bool:
+    def remove(self, *, wait: bool = True) -> bool:
         """Remove the demonstration; the operator and the definition of OnlineModels too, unless others use them.
+
+        Args:
+          wait: until all of it is gone; ``install_operator`` and ``clear`` wait for what is still going.
 
         Returns:
           Whether the operator went.
         """
-        self.clear()
-        defined = self.kube.find("crd", "onlinemodels.tandem.dev") is not None
+        self.clear(wait=wait)
+        defined = self.kube.find("crd", DEFINITION) is not None
         if defined and self.kube.items("om", "--all-namespaces"):
             return False
         if self.installed():
-            self.kube.run_helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, "--wait")
-        self.kube.run("delete", "crd", "onlinemodels.tandem.dev", "--ignore-not-found", timeout=90)
-        self.kube.run("delete", "namespace", OPERATOR_NAMESPACE, "--ignore-not-found", "--timeout=120s", timeout=130)
+            self.kube.run_helm("uninstall", RELEASE, "--namespace", OPERATOR_NAMESPACE, *(["--wait"] if wait else []))
+        self._delete("crd", DEFINITION, wait=wait)
+        self._delete("namespace", OPERATOR_NAMESPACE, wait=wait)
         return True
+
+    def _delete(self, kind: str, name: str, *, wait: bool) -> None:
+        words = ("--ignore-not-found", f"--wait={str(wait).lower()}", "--timeout=180s")
+        self.kube.run("delete", kind, name, *words, timeout=190)
 
 
 def condition(status: Json, kind: str) -> Json:

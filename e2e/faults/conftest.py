@@ -41,9 +41,9 @@ def world(kube: Kube) -> Iterator[World]:
                 made.play.stop()
         finally:
             if was_there:
-                system.clear()
+                system.clear(wait=False)
             else:
-                system.remove()
+                system.remove(wait=False)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from e2e.demo.truth import Truth
 from e2e.faults.invariants import broken
 from e2e.faults.kill import kill, newest_pod
 
-PLAN = Plan(bootstrap=10, swap_every=30)
+PLAN = Plan(bootstrap=10, swap_every=20)
 PACE = Pace(rate=200, history=60)
 RECOMPUTED = 12
 S3_PORT = 8333
@@ -143,12 +143,12 @@ def start(system: System, reach: Reach, during_bootstrap: Callable[[World], None
     """
     images = pushed_images()
     system.install_operator(images)
-    system.await_operator()
     system.clear()
     system.make_namespace()
     addresses = Addresses.of(reach, PLAN.name)
     system.apply_services(images, addresses.kafka)
     system.await_services()
+    system.await_operator()
     os.environ.update(system.credentials())
     play = Play(system, reach, addresses, PLAN)
     world = World(system, play)
