@@ -31,9 +31,10 @@ def test_a_flipped_bit_is_refused_told_and_healed(world: World, own_cluster: Non
         finally:
             _write(world, key, whole)
         assert world.newest_update()[0] == base, "a swap healed it, not a keyframe"
-        voided = [one for one in effective(world.history().updates[base]) if one.voids and one.voids <= slot < one.slot]
-        assert voided, f"no keyframe voids {record.called}"
-        assert all(one.kind is Kind.KEYFRAME for one in voided)
+        past = min(answer.update for answer in seen.answers if answer.base == base and answer.update > slot)
+        records = effective(world.history().updates[base])
+        keyframes = [one for one in records if slot < one.slot <= past and one.kind is Kind.KEYFRAME]
+        assert keyframes, f"{base}.{past} answered, and no keyframe stands between it and {record.called}"
     assert not seen.failures, seen.failures[0]
 
 
