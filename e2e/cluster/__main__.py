@@ -28,8 +28,8 @@ def parser() -> argparse.ArgumentParser:
     bring.add_argument("--gpus", type=int, metavar="N", help="GPUs that the node shall claim to have (scheduling only)")
     commands.add_parser("down", help="take it down and leave nothing running, mounted or linked")
     commands.add_parser("status", help="say what runs; exit 0 only if all of it is ready")
-    bring = commands.add_parser("load", help="put a local image into the cluster's registry")
-    bring.add_argument("image", help="name in buildah's storage, or PATH.tar of an image archive")
+    give = commands.add_parser("load", help="put a local image into the cluster's registry")
+    give.add_argument("image", help="name in buildah's storage, or PATH.tar of an image archive")
     return top
 
 

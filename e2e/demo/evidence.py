@@ -25,7 +25,7 @@ class Moments:
 
     Attributes:
       live: the stream went live.
-      served: the first answer may be expected from here on.
+      served: the first answer came.
       promotion: the truth's effects shifted.
       mode_change: the spec went from Promotion to Daily.
       end: the stream ended.
