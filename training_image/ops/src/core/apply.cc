@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kNone = std::numeric_limits<size_t>::max();
 constexpr size_t kPositionsPerShard = 512;  // below, waking a thread costs more than it saves
 constexpr size_t kStatesAhead = 16;
-constexpr size_t kAtOnce = 8;  // rows that are stepped side by side, while the next ones are fetched
+constexpr size_t kAtOnce = 8;      // rows that are stepped side by side
+constexpr size_t kRowsAhead = 16;  // fetched before they are needed; a whole number of kAtOnce
 constexpr size_t kLineFloats = 16;
 
 int ShardsFor(size_t positions, int threads) {
@@ -101,26 +102,29 @@ Status Applier::Refusal(const GradientBatch& batch, int shards) const {
 void Applier::Step(Shard& shard) {
   const IeeeScope ieee;
   const size_t size = shard.sums.size();
-  PrefetchRows(rows_, shard.sums, 0, std::min(size, kAtOnce));
+  PrefetchRows(rows_, shard.sums, 0, std::min(size, kRowsAhead));
   for (size_t begin = 0; begin < size; begin += kAtOnce) {
-    const size_t end = std::min(size, begin + kAtOnce);
-    PrefetchRows(rows_, shard.sums, end, std::min(size, end + kAtOnce));
-    StepSome(shard, begin, end);
+    const size_t ahead = std::min(size, begin + kRowsAhead);
+    PrefetchRows(rows_, shard.sums, ahead, std::min(size, ahead + kAtOnce));
+    StepSome(shard, begin, std::min(size, begin + kAtOnce));
   }
 }
 
 // Only this thread writes its rows, so it may read them plainly; others read their values, so it writes them atomically.
 void Applier::StepSome(Shard& shard, size_t begin, size_t end) {
   const int dim = rows_.dim();
+  RowStep steps[kAtOnce] = {};
   for (size_t i = begin; i < end; ++i) {
     const uint32_t row = RowOf(shard.sums.handle(i));
     changes_.Touch(row);
     uint32_t& t = rows_.steps(row);
     if (t != std::numeric_limits<uint32_t>::max()) ++t;
-    std::copy_n(rows_.Values(row), dim, shard.copies.data());
-    (*shard.step)(t, shard.sums.gradient(i), shard.copies.data(), rows_.Slots(row));
-    StoreRow(rows_.Values(row), dim, shard.copies.data());
+    float* copy = shard.copies.data() + (i - begin) * dim;
+    std::copy_n(rows_.Values(row), dim, copy);
+    steps[i - begin] = {t, shard.sums.gradient(i), copy, rows_.Slots(row)};
   }
+  shard.step->Take(steps, end - begin);
+  for (size_t i = begin; i < end; ++i) StoreRow(rows_.Values(RowOf(shard.sums.handle(i))), dim, steps[i - begin].row);
 }
 
 size_t Applier::bytes() const {

@@ -86,22 +86,22 @@ void Cut::TakeRows(size_t max_rows, Rows* out) {
     images.EndReading();
     return;
   }
-  const uint32_t block = found_[taken_] / PreImages::kBlockRows;
-  size_t count = 0;
-  const size_t at = out->keys.size();
-  ResizeRows(std::min(max_rows, at + PreImages::kBlockRows), out);
+  const size_t first = taken_, at = out->keys.size();
+  const uint32_t block = found_[first] / PreImages::kBlockRows;
+  while (taken_ < found_.size() && found_[taken_] / PreImages::kBlockRows == block && at + taken_ - first < max_rows) {
+    ++taken_;
+  }
+  ResizeRows(at + taken_ - first, out);
+  size_t end = at;
   {
-    const std::lock_guard<std::mutex> lock(images.LockOf(found_[taken_]));
-    for (; taken_ < found_.size() && found_[taken_] / PreImages::kBlockRows == block && at + count < max_rows;
-         ++taken_) {
+    const std::lock_guard<std::mutex> lock(images.LockOf(found_[first]));
+    for (size_t i = first; i < taken_; ++i) {
       // Whoever changed it since it was found has saved its image.
-      if (!images.Has(rows_.changed(found_[taken_]).load(std::memory_order_acquire))) continue;
-      CopyRow(found_[taken_], at + count, out);
-      ++count;
+      if (images.Has(rows_.changed(found_[i]).load(std::memory_order_acquire))) CopyRow(found_[i], end++, out);
     }
     images.Advance(found_[taken_ - 1] + 1);
   }
-  ResizeRows(at + count, out);
+  ResizeRows(end, out);
 }
 
 // Fills found_ anew; empty if there are no more.
