@@ -54,9 +54,7 @@ inline double LogGamma(double x) {
   double below = 1;
   while (x < 10) below *= x++;
   const double i = 1 / x, i2 = i * i;
-  const double series =
-      i *
-      (1.0 / 12 - i2 * (1.0 / 360 - i2 * (1.0 / 1260 - i2 * (1.0 / 1680 - i2 * (1.0 / 1188 - i2 * (691.0 / 360360))))));
+  const double series = i * (1.0 / 12 - i2 * (1.0 / 360 - i2 * (1.0 / 1260 - i2 * (1.0 / 1680 - i2 * (1.0 / 1188)))));
   constexpr double kHalfLogTwoPi = 0.91893853320467274178;
   return (x - 0.5) * Log(x) - x + kHalfLogTwoPi + series - Log(below);
 }

@@ -75,7 +75,8 @@ double BetaFraction(double a, double b, double x) {
 double PoissonTail(double mean, uint32_t k) {
   if (k == 0) return 1;
   if (mean <= 0) return 0;
-  if (k > kSummed || mean > 600) return LowerGamma(k, mean);
+  if (k > kSummed) return LowerGamma(k, mean);
+  // Where the first term is too small for a double, so are all below k, and the tail is 1.
   double term = Exp(-mean), below = 0;
   for (uint32_t j = 0; j < k; ++j) {
     below += term;
@@ -88,9 +89,8 @@ double NegativeBinomialTail(double shape, double behind, double ahead, uint32_t 
   if (k == 0) return 1;
   if (ahead <= 0) return 0;
   const double p = behind / (behind + ahead), x = ahead / (behind + ahead);
-  const double log_first = shape * Log(p);
-  if (k <= kSummed && log_first > -600) {
-    double term = Exp(log_first), below = 0;
+  if (k <= kSummed) {
+    double term = Exp(shape * Log(p)), below = 0;
     for (uint32_t j = 0; j < k; ++j) {
       below += term;
       term *= (shape + j) * (x * kOneOver.of[j]);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/exact_math.h"
+#include "core/panel.h"
 #include "core/random.h"
 #include "core/tails.h"
 #include "core/tests/check.h"
@@ -112,6 +113,12 @@ TEST(TheHorizonEndsWithTheTraining) {
   CHECK(AdmittedAt(options, 10) == 2);
   options.ends_at = 1040;  // four more of ten at most
   CHECK(AdmittedAt(options, 10) == 10);
+  options.horizon = 60;  // the nearer of the two counts: of 6 expected, 6 are needed
+  options.ends_at = 1000000;
+  CHECK(AdmittedAt(options, 10) == 4);
+  options.horizon = 500;
+  options.ends_at = 1040;
+  CHECK(AdmittedAt(options, 10) == 10);
   options.ends_at = 5;  // over
   CHECK(AdmittedAt(options, 10) == 10);
 }
@@ -160,6 +167,45 @@ TEST(GammaPoissonLearnsWhatNewIdsAreWorth) {
     CHECK(rows_early == 0);
     CHECK(frequent ? rows_late > 4500 : rows_late == 0);  // but for those that the panel watches
   }
+}
+
+// Ids that come once each, at one time: what the panel does not watch is admitted at first sight, or is not.
+int Admitted(Admission* admission, int64_t first, uint32_t time) {
+  int admitted = 0;
+  for (int64_t key = first; key < first + 100; ++key) admitted += admission->Admit(0, key, time);
+  return admitted;
+}
+
+TEST(AnIdThatDidNotComeForLongIsRare) {
+  // The prior is at its start, Gamma(1/4, 1000 + unseen): q = 1 - (behind / (behind + 1000))^(1/4).
+  Admission admission(Options(AdmissionRule::kGammaPoisson, 2, 1000, 0.12), kStripes);
+  CHECK(Admitted(&admission, 0, 5) > 20);        // 0.159
+  CHECK(Admitted(&admission, 1000, 1005) == 0);  // 0.096
+  // A state that begins anew must not remember the answer for that time.
+  admission.Load(nullptr, 0);
+  CHECK(Admitted(&admission, 2000, 1005) > 20);
+}
+
+TEST(NothingOlderThanAHorizonCounts) {
+  // Seven times in a horizon, two more wanted: that the id did not come in the horizon before does not matter now.
+  const auto q = [](double behind) { return NegativeBinomialTail(6.25, behind, 1000, 2); };
+  CHECK(q(1000 + 1000) > 0.75 && q(1000 + 1000 + 1000) < 0.7);
+  Admission admission(Options(AdmissionRule::kGammaPoisson, 9, 1000, 0.72), kStripes);
+  Admitted(&admission, 0, 0);  // the panel has its members
+  int admitted = 0;
+  for (int64_t key = 1000; key < 1050; ++key) {
+    for (int n = 0; n < 6; ++n) CHECK(!admission.Admit(0, key, 1000));
+    admitted += admission.Admit(0, key, 2000);
+  }
+  CHECK(admitted == 50);
+}
+
+TEST(ANewPriorCountsAtTheSameTime) {
+  Admission admission(Options(AdmissionRule::kGammaPoisson, 2, 1000, 0.12), kStripes);
+  for (int64_t key = 0; key < 300; ++key) admission.Admit(1, key, 0);
+  CHECK(Admitted(&admission, 0, 900) > 0);
+  admission.EndCall(1000);  // none of 300 came again in 900 ticks
+  CHECK(Admitted(&admission, 1000, 900) == 0);
 }
 
 TEST(DecisionsDependOnSeedAndHistoryAlone) {
@@ -279,6 +325,29 @@ TEST(ForgottenIdsLeaveNoTrace) {
     for (uint32_t n = 0; n < 4; ++n) CHECK(!admission.Admit(0, 3, 100));
     CHECK(admission.Admit(0, 3, 100));
   }
+}
+
+TEST(AForgottenIdIsWatchedNoLonger) {
+  const int64_t key = 0x123456789ABCDEF;
+  Admission admission(Options(AdmissionRule::kGammaPoisson, 5, 2000, 1), kStripes);
+  admission.Admit(0, key, 100);
+  const auto named = [&] {
+    const std::vector<uint64_t> state = State(admission);
+    return std::count(state.begin(), state.end(), static_cast<uint64_t>(key));
+  };
+  CHECK(named() == 1);
+  admission.Forget(0, key);
+  CHECK(named() == 0);
+}
+
+TEST(WatchedIdsWereUnseenForAHorizonAtMost) {
+  Admission admission(Options(AdmissionRule::kGammaPoisson, 5, 2000, 1), kStripes);
+  admission.Admit(0, 1, 100);
+  admission.Admit(0, 2, 1100);
+  admission.Admit(0, 3, 9100);
+  const std::vector<uint64_t> state = State(admission);
+  const uint64_t* facts = state.data() + admission.header_words() + 3 + 2 * Panel::kPlaces;
+  CHECK(facts[0] >> 32 == 0 && facts[1] >> 32 == 1000 && facts[2] >> 32 == 2000);
 }
 
 TEST(BytesAreCounted) {

@@ -91,6 +91,7 @@ TEST(EdgesOfTails) {
   CHECK(PoissonTail(1e9, 10) == 1 && PoissonTail(4e18, 1000000) == 1);
   CHECK(NegativeBinomialTail(0.2, 1, 0, 0) == 1 && NegativeBinomialTail(0.2, 1, 0, 1) == 0);
   CHECK(NegativeBinomialTail(5, 1, 4e9, 4) > 0.999999);
+  CHECK(PoissonTail(699, 64) == 1 && PoissonTail(701, 64) == 1 && NegativeBinomialTail(1e6, 1e6, 1000, 64) == 1);
   CHECK(NegativeBinomialTail(0x1p-10, 0x1p40, 1, 1000000) == 0);
 }
 
