@@ -7,8 +7,8 @@
 namespace tandem {
 namespace {
 
-constexpr uint32_t kLookRows = 512;  // looked for at a time
-constexpr size_t kFoundAhead = 128;  // prefetched and not yet copied
+constexpr uint32_t kLookRows = 2048;  // looked for at a time
+constexpr size_t kFoundAhead = 128;   // prefetched and not yet copied
 constexpr size_t kLineFloats = 16;
 
 }  // namespace
@@ -77,7 +77,7 @@ void Cut::GiveSaved(size_t max_rows, Rows* out) {
   given_ += count;
 }
 
-// Copies the rows found in the next block that has any.
+// Copies rows that were found, as many as there is room for.
 void Cut::TakeRows(size_t max_rows, Rows* out) {
   if (taken_ == found_.size()) FindRows();
   PreImages& images = changes_.images();
@@ -86,22 +86,20 @@ void Cut::TakeRows(size_t max_rows, Rows* out) {
     images.EndReading();
     return;
   }
-  const size_t first = taken_, at = out->keys.size();
-  const uint32_t block = found_[first] / PreImages::kBlockRows;
-  while (taken_ < found_.size() && found_[taken_] / PreImages::kBlockRows == block && at + taken_ - first < max_rows) {
-    ++taken_;
-  }
-  ResizeRows(at + taken_ - first, out);
-  size_t end = at;
-  {
-    const std::lock_guard<std::mutex> lock(images.LockOf(found_[first]));
-    for (size_t i = first; i < taken_; ++i) {
+  size_t size = out->keys.size();
+  const size_t last = taken_ + std::min(found_.size() - taken_, max_rows - size);
+  ResizeRows(size + last - taken_, out);
+  while (taken_ < last) {
+    const uint32_t block = found_[taken_] / PreImages::kBlockRows;
+    const std::lock_guard<std::mutex> lock(images.LockOf(found_[taken_]));
+    for (; taken_ < last && found_[taken_] / PreImages::kBlockRows == block; ++taken_) {
       // Whoever changed it since it was found has saved its image.
-      if (images.Has(rows_.changed(found_[i]).load(std::memory_order_acquire))) CopyRow(found_[i], end++, out);
+      const uint32_t changed = rows_.changed(found_[taken_]).load(std::memory_order_acquire);
+      if (images.Has(changed)) CopyRow(found_[taken_], size++, out);
     }
     images.Advance(found_[taken_ - 1] + 1);
   }
-  ResizeRows(end, out);
+  ResizeRows(size, out);
 }
 
 // Fills found_ anew; empty if there are no more.

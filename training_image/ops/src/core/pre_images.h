@@ -75,9 +75,6 @@ class PreImages {
   std::array<Stripe, kLocks> stripes_;
 };
 
-// How many rows share one RowStore::block_changed.
-inline constexpr uint32_t kRowsPerBlockChanged = 16;
-
 // Raises the greatest change of the row's block to `epoch`; never lowers it.
 void RaiseBlockChanged(RowStore& rows, uint32_t row, uint32_t epoch);
 

@@ -5,8 +5,6 @@
 namespace tandem {
 namespace {
 
-constexpr uint32_t kBlockRows = 16;
-
 // A different first generation for every table of the process, spread over the 32 bits: an odd factor is a bijection.
 uint32_t NextFirstGeneration() {
   static std::atomic<uint32_t> tables{0};
@@ -33,7 +31,7 @@ RowStore::RowStore(int dim, int slots, Readers* readers)
       floats_arena_(MostRows(bytes_per_row()) * stride_ * sizeof(float)),
       states_arena_(MostRows(bytes_per_row()) * sizeof(RowState)),
       keys_arena_(MostRows(bytes_per_row()) * sizeof(int64_t)),
-      blocks_arena_((MostRows(bytes_per_row()) / kBlockRows + 1) * sizeof(uint32_t)),
+      blocks_arena_((MostRows(bytes_per_row()) / kRowsPerBlockChanged + 1) * sizeof(uint32_t)),
       floats_(reinterpret_cast<float*>(floats_arena_.base())),
       states_(reinterpret_cast<RowState*>(states_arena_.base())),
       keys_(reinterpret_cast<int64_t*>(keys_arena_.base())),
@@ -56,7 +54,7 @@ bool RowStore::Extend(size_t n, uint32_t* rows) {
   if (n == 0) return true;
   if (end > kMostRows || !floats_arena_.Reach(end * stride_ * sizeof(float)) ||
       !states_arena_.Reach(end * sizeof(RowState)) || !keys_arena_.Reach(end * sizeof(int64_t)) ||
-      !blocks_arena_.Reach((end / kBlockRows + 1) * sizeof(uint32_t))) {
+      !blocks_arena_.Reach((end / kRowsPerBlockChanged + 1) * sizeof(uint32_t))) {
     return false;
   }
   for (size_t i = 0; i < n; ++i) {

@@ -3,7 +3,7 @@
 // Memory:  arenas by row number. Row r has `stride` floats, its `dim` values and then its optimizer slots, from a place
 //          aligned to 8 bytes (stride is even; 192 bytes at dim 16 with two slots, so three whole cache lines). Apart
 //          from them its state of 16 bytes (generation, steps, seen, changed: one cache line at most) and its key, and
-//          for 16 rows together the greatest of their change epochs. Row numbers below limit() have memory.
+//          for 8 rows together the greatest of their change epochs. Row numbers below limit() have memory.
 // Life:    a place is free (changed == kNoLiveRow), or live from the moment its maker stores `changed`. Free(row) gives
 //          it the next generation and puts it into limbo; it is handed out again when all calls that were reading then
 //          have left.
@@ -27,6 +27,9 @@ namespace tandem {
 
 // `changed` of a place without a row; later than every epoch.
 inline constexpr uint32_t kNoLiveRow = 0xFFFFFFFFu;
+
+// How many rows share one block_changed: two cache lines of states, so that a delta of few rows reads few of them.
+inline constexpr uint32_t kRowsPerBlockChanged = 8;
 
 struct alignas(16) RowState {
   std::atomic<uint32_t> generation;
@@ -57,7 +60,7 @@ class RowStore {
   std::atomic<uint32_t>& seen(uint32_t row) const { return states_[row].seen; }
   std::atomic<uint32_t>& changed(uint32_t row) const { return states_[row].changed; }
 
-  // The greatest `changed` of the rows 16 * block ... 16 * block + 15, or greater; zero at first. Only changes.h writes.
+  // The greatest `changed` of the kRowsPerBlockChanged rows of a block, or greater; zero at first. Only changes.h writes.
   std::atomic<uint32_t>& block_changed(uint32_t block) const { return block_changed_[block]; }
 
   int64_t HandleOf(uint32_t row) const { return MakeHandle(row, generation(row).load(std::memory_order_relaxed)); }
