@@ -174,7 +174,8 @@ class DeltaMachine(RuleBasedStateMachine):
         super().__init__()
         self.table, self.replica = make_table("table"), make_table("replica")
         self.changed, self.removed = {}, {}  # key -> epoch of its last change or removal
-        self.epoch, self.acked = 1, 0
+        self.epoch, self.acked = 1, 0  # counted in deltas; a snapshot takes an epoch of the table too
+        self.epochs = []  # of the table, of each delta
 
     @rule(ids=ids, time=st.integers(0, 5))
     def train(self, ids, time):
@@ -195,7 +196,8 @@ class DeltaMachine(RuleBasedStateMachine):
     @rule()
     def cut(self):
         delta = self.table.begin_delta()
-        assert delta.epoch == self.epoch
+        assert delta.epoch > max(self.epochs, default=0)
+        self.epochs.append(delta.epoch)
         assert delta.keys.tolist() == sorted(k for k, e in self.changed.items() if e > self.acked)
         assert delta.removed.tolist() == sorted(k for k, e in self.removed.items() if e > self.acked)
         self.replica.load_rows(delta.changed, removed=delta.removed)
@@ -206,7 +208,7 @@ class DeltaMachine(RuleBasedStateMachine):
     def ack(self, back):
         epoch = self.epoch - back
         if epoch >= 1:
-            self.table.ack(epoch)
+            self.table.ack(self.epochs[epoch - 1])
             self.acked = max(self.acked, epoch)
 
     @rule()

@@ -57,11 +57,14 @@ class Stress:
             self.table.ack(delta.epoch)
 
     def read(self) -> None:
-        last = False
+        """A row may mix two steps, but each of its values is that of some step, and none goes back."""
+        last, before = False, np.zeros((len(IDS), DIM), np.float32)
         while not last:
             last = self.done.is_set()
             rows = self.table.peek(IDS).numpy()
-            assert np.array_equal(rows, np.repeat(rows[:, :1], DIM, axis=1))
+            assert np.array_equal(rows, np.floor(rows))
+            assert (rows >= before).all()
+            before = rows
 
 
 def test_training_beside_snapshots_deltas_and_removals():

@@ -11,6 +11,9 @@ bool AllFinite(const float* values, size_t size) {
   return std::all_of(values, values + size, [](float v) { return std::isfinite(v); });
 }
 
+constexpr char kNoCounter[] = "is negative or above 4294967295";
+bool FitsCounter(int64_t count) { return count >= 0 && count <= 0xFFFFFFFF; }
+
 Status RefusedRow(const char* argument, size_t row, int64_t key, const char* why) {
   return Status::Refused(std::string(argument) + "[" + std::to_string(row) + "] (key " + std::to_string(key) + ") " +
                          why);
@@ -39,8 +42,8 @@ Status CheckRows(const RowsView& rows, int dim, const Optimizer& optimizer) {
     if (!SlotsArePossible(optimizer, dim, slots)) {
       return RefusedRow("slots", i, rows.keys[i], "has a negative sum of squares");
     }
-    if (rows.steps[i] < 0) return RefusedRow("steps", i, rows.keys[i], "is negative");
-    if (rows.seen[i] < 0) return RefusedRow("seen", i, rows.keys[i], "is negative");
+    if (!FitsCounter(rows.steps[i])) return RefusedRow("steps", i, rows.keys[i], kNoCounter);
+    if (!FitsCounter(rows.seen[i])) return RefusedRow("seen", i, rows.keys[i], kNoCounter);
   }
   return Status();
 }

@@ -1,301 +1,171 @@
 #include "core/table.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cmath>
+#include <limits>
 #include <numeric>
-#include <string>
 
-#include "core/float_mode.h"
+#include "core/table_parts.h"
 
 namespace tandem {
 namespace {
 
-// A different first generation for every table of the process, spread over the 32 bits: an odd factor is a bijection.
-uint32_t NextFirstGeneration() {
-  static std::atomic<uint32_t> tables{0};
-  return ++tables * 0x9E3779B1u;
-}
+constexpr size_t kRemovedAtOnce = 256;  // how many rows leave while a step has to wait
 
-// Like reserve, but doubling, so that many small steps stay linear.
-template <typename T>
-void MakeRoom(std::vector<T>& vector, size_t size) {
-  if (vector.capacity() < size) vector.reserve(std::max(size, 2 * vector.capacity()));
-}
-
-Status CheckGradients(const float* grads, size_t size, int dim) {
-  for (size_t i = 0; i < size * dim; ++i) {
-    if (!std::isfinite(grads[i])) {
-      return Status::Refused("grads[" + std::to_string(i / dim) + "] is not finite");
-    }
+// The most rows that fit into so many bytes, with the index that they need when their keys are spread evenly.
+size_t RowsWithin(int64_t max_bytes, size_t bytes_per_row, size_t fixed_bytes) {
+  if (max_bytes == 0) return RowStore::kMostRows;
+  const auto bytes = static_cast<size_t>(max_bytes);
+  size_t fits = 0;
+  for (size_t step = size_t{1} << 31; step > 0; step /= 2) {
+    const size_t rows = fits + step;
+    if (fixed_bytes + rows * bytes_per_row + StripedIndex::BytesFor(rows) <= bytes) fits = rows;
   }
-  return Status();
+  return fits;
+}
+
+template <typename Column>
+void Reorder(const std::vector<size_t>& order, size_t width, Column* column) {
+  Column sorted(column->size());
+  for (size_t i = 0; i < order.size(); ++i) {
+    std::copy_n(column->begin() + order[i] * width, width, sorted.begin() + i * width);
+  }
+  column->swap(sorted);
 }
 
 }  // namespace
 
 Table::Table(const TableOptions& options)
     : options_(options),
-      stride_(static_cast<size_t>(options.dim) * (1 + options.optimizer.slots())),
-      first_generation_(NextFirstGeneration()) {}
+      rows_(options.dim, options.optimizer.slots(), &readers_),
+      index_(&readers_),
+      changes_(&rows_),
+      admission_(options.admission, StripedIndex::kStripes),
+      max_rows_(RowsWithin(options.max_bytes, rows_.bytes_per_row(), admission_.bytes())),
+      applier_(options.optimizer, &rows_, &changes_) {}
 
-int64_t Table::HandleOf(uint32_t row) const {
-  return static_cast<int64_t>((static_cast<uint64_t>(meta_[row].generation) << 32) | row);
-}
-
-// Makes sure that `rows` places exist in all, and that each can be entered, freed and found without new memory.
-void Table::ReserveRows(size_t rows) {
-  index_.Reserve(rows);
-  while (meta_.size() < rows) {
-    const size_t first = meta_.size();
-    MakeRoom(free_, first + kSlabRows);
-    MakeRoom(meta_, first + kSlabRows);
-    slabs_.push_back(std::make_unique<float[]>(kSlabRows * stride_));
-    meta_.resize(first + kSlabRows);
-    for (size_t i = kSlabRows; i > 0; --i) {
-      meta_[first + i - 1].generation = first_generation_;
-      free_.push_back(static_cast<uint32_t>(first + i - 1));
-    }
-  }
-}
-
-uint32_t Table::Place(int64_t key) {
-  const uint32_t row = free_.back();
-  free_.pop_back();
-  index_.Insert(key, row);
-  meta_[row].key = key;
-  meta_[row].live = true;
-  return row;
-}
-
-uint32_t Table::Birth(int64_t key) {
-  ReserveRows(index_.size() + 1);
-  const uint32_t row = Place(key);
-  tombstones_.erase(key);
-  InitRow(options_.initializer, options_.seed, key, options_.dim, Values(row));
-  InitSlots(options_.optimizer, options_.dim, Slots(row));
-  meta_[row].steps = 0;
-  meta_[row].seen = 0;
-  meta_[row].changed = epoch_;
-  return row;
-}
-
-void Table::Free(uint32_t row) {
-  RowMeta& meta = meta_[row];
-  index_.Erase(meta.key);
-  meta.live = false;
-  ++meta.generation;
-  free_.push_back(row);
-}
-
-void Table::Lookup(const int64_t* ids, size_t size, int64_t event_time, float* values, int64_t* handles) {
-  const IeeeScope ieee;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (size_t i = 0; i < size; ++i) {
-    uint32_t row = index_.Find(ids[i]);
-    if (row == kNoRow) row = Birth(ids[i]);
-    RowMeta& meta = meta_[row];
-    if (event_time > meta.seen) {
-      meta.seen = event_time;
-      meta.changed = epoch_;
-    }
-    std::copy_n(Values(row), options_.dim, values + i * options_.dim);
-    handles[i] = HandleOf(row);
-  }
-}
-
-void Table::Peek(const int64_t* ids, size_t size, float* values) const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  for (size_t i = 0; i < size; ++i) {
-    const uint32_t row = index_.Find(ids[i]);
-    float* out = values + i * options_.dim;
-    if (row == kNoRow) {
-      std::fill_n(out, options_.dim, 0.0f);
-    } else {
-      std::copy_n(Values(row), options_.dim, out);
-    }
-  }
-}
-
-Status Table::CheckHandles(const int64_t* handles, size_t size) const {
-  for (size_t i = 0; i < size; ++i) {
-    if (handles[i] == kNoHandle) continue;
-    const uint32_t row = RowOf(handles[i]);
-    if (row < meta_.size() && meta_[row].live && meta_[row].generation == GenerationOf(handles[i])) {
-      continue;
-    }
-    return Status::Refused("handles[" + std::to_string(i) + "] (row " + std::to_string(row) + ", generation " +
-                           std::to_string(GenerationOf(handles[i])) +
-                           ") is no row of this table: its id was removed or the table restored since "
-                           "the lookup, or it comes from another table. Look the ids up again");
-  }
-  return Status();
-}
-
-Status Table::Apply(const int64_t* handles, size_t size, const float* grads, float learning_rate) {
-  if (!std::isfinite(learning_rate)) return Status::Refused("learning_rate is not finite");
-  const size_t dim = static_cast<size_t>(options_.dim);
-  if (Status status = CheckGradients(grads, size, options_.dim); !status.ok()) return status;
-  // Positions by row, and by position within a row: a stable order fixes the order of each sum.
-  std::vector<size_t> order(size);
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [handles](size_t a, size_t b) { return RowOf(handles[a]) < RowOf(handles[b]); });
-  std::vector<float> sum(dim);
-
-  const IeeeScope ieee;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (Status status = CheckHandles(handles, size); !status.ok()) return status;
-  for (size_t first = 0, last; first < size; first = last) {
-    const int64_t handle = handles[order[first]];
-    std::copy_n(grads + order[first] * dim, dim, sum.begin());
-    for (last = first + 1; last < size && handles[order[last]] == handle; ++last) {
-      const float* grad = grads + order[last] * dim;
-      for (size_t z = 0; z < dim; ++z) sum[z] += grad[z];
-    }
-    if (handle == kNoHandle) continue;
-    const uint32_t row = RowOf(handle);
-    RowMeta& meta = meta_[row];
-    meta.changed = epoch_;
-    TakeStep(options_.optimizer, options_.dim, learning_rate, ++meta.steps, sum.data(), Values(row), Slots(row));
-  }
-  return Status();
-}
-
-size_t Table::Size() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return index_.size();
+Status Table::Apply(const int64_t* handles, size_t size, const float* grads, float learning_rate,
+                    const Parallel& parallel) {
+  const std::lock_guard<std::mutex> lock(step_mutex_);
+  return applier_.Apply(handles, size, grads, learning_rate, parallel);
 }
 
 std::vector<int64_t> Table::Keys() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
   std::vector<int64_t> keys;
-  keys.reserve(index_.size());
-  for (const RowMeta& meta : meta_) {
-    if (meta.live) keys.push_back(meta.key);
+  {
+    const Readers::Call call(readers_);
+    keys.reserve(Size());
+    const uint32_t limit = rows_.limit();
+    for (uint32_t row = 0; row < limit; ++row) {
+      // A row that is just being born or has just gone may be met here without being in the index.
+      if (!rows_.IsFree(row) && RowOf(index_.Find(rows_.key(row))) == row) keys.push_back(rows_.key(row));
+    }
   }
   std::sort(keys.begin(), keys.end());
+  keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
   return keys;
 }
 
+TableStats Table::Stats() const {
+  TableStats stats;
+  stats.size = Size();
+  const size_t apart = index_.bytes_reserved() + changes_.bytes() + admission_.bytes();
+  stats.bytes_reserved = rows_.bytes_reserved() + apart;
+  stats.bytes_used = stats.size * rows_.bytes_per_row() + apart;
+  stats.tombstones = changes_.tombstones();
+  stats.refused_at_limit = refused_at_limit_.load(std::memory_order_relaxed);
+  stats.not_admitted = not_admitted_.load(std::memory_order_relaxed);
+  stats.evicted = evicted_.load(std::memory_order_relaxed);
+  return stats;
+}
+
 size_t Table::Remove(const int64_t* ids, size_t size) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const size_t before = index_.size();
-  for (size_t i = 0; i < size; ++i) {
-    const uint32_t row = index_.Find(ids[i]);
-    if (row == kNoRow) continue;
-    tombstones_[ids[i]] = epoch_;
-    Free(row);
+  size_t removed = 0;
+  for (size_t first = 0; first < size; first += kRemovedAtOnce) {
+    const std::lock_guard<std::mutex> lock(step_mutex_);
+    Departures leaving(this);
+    for (size_t i = first; i < std::min(size, first + kRemovedAtOnce); ++i) {
+      if (admission_.filters()) {
+        const int stripe = StripedIndex::StripeOf(StripedIndex::HashOf(ids[i]));
+        const std::lock_guard<std::mutex> stripe_lock(index_.mutex(stripe));
+        admission_.Forget(stripe, ids[i]);
+      }
+      int64_t handle;
+      {
+        const Readers::Call call(readers_);
+        handle = index_.Find(ids[i]);
+      }
+      if (handle != kNoHandle) leaving.Add(RowOf(handle));
+    }
+    removed += leaving.size();
   }
-  return before - index_.size();
+  return removed;
 }
 
-std::vector<uint32_t> Table::LiveByKey() const {
-  std::vector<uint32_t> rows;
-  rows.reserve(index_.size());
-  for (size_t row = 0; row < meta_.size(); ++row) {
-    if (meta_[row].live) rows.push_back(static_cast<uint32_t>(row));
+SweepResult Table::Sweep(const SweepRule& rule, size_t places) {
+  const std::lock_guard<std::mutex> sweep_lock(sweep_mutex_);
+  SweepResult result;
+  std::vector<uint32_t> found;
+  const uint32_t limit = rows_.limit();
+  const uint32_t begin = std::min(swept_, limit);
+  const auto end = static_cast<uint32_t>(std::min<size_t>(limit, begin + places));
+  {
+    const Readers::Call call(readers_);
+    LookForLeaving(rows_, rule, begin, end, &found);
   }
-  std::sort(rows.begin(), rows.end(), [this](uint32_t a, uint32_t b) { return meta_[a].key < meta_[b].key; });
-  return rows;
-}
-
-Rows Table::Copy(const std::vector<uint32_t>& rows) const {
-  const size_t dim = static_cast<size_t>(options_.dim);
-  Rows out;
-  out.keys.reserve(rows.size());
-  out.values.reserve(rows.size() * dim);
-  out.slots.reserve(rows.size() * (stride_ - dim));
-  out.steps.reserve(rows.size());
-  out.seen.reserve(rows.size());
-  for (uint32_t row : rows) {
-    const float* values = Values(row);
-    out.keys.push_back(meta_[row].key);
-    out.values.insert(out.values.end(), values, values + dim);
-    out.slots.insert(out.slots.end(), values + dim, values + stride_);
-    out.steps.push_back(meta_[row].steps);
-    out.seen.push_back(meta_[row].seen);
+  for (size_t first = 0; first < found.size(); first += kRemovedAtOnce) {
+    const std::lock_guard<std::mutex> lock(step_mutex_);
+    Departures leaving(this);
+    for (size_t i = first; i < std::min(found.size(), first + kRemovedAtOnce); ++i) {
+      const Leaves leaves = MayLeave(rows_, rule, found[i]);
+      if (leaves == Leaves::kNot) continue;
+      leaving.Add(found[i]);
+      ++(leaves == Leaves::kZero ? result.zero : result.unseen);
+    }
   }
-  return out;
+  result.looked = end - begin;
+  result.wrapped = end == limit;
+  swept_ = result.wrapped ? 0 : end;
+  return result;
 }
 
-Rows Table::Snapshot() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return Copy(LiveByKey());
-}
-
-// Writes row `at` of `rows` to its key's place; room for a new one must have been reserved.
-void Table::Write(const RowsView& rows, size_t at, int64_t changed) {
-  const size_t dim = static_cast<size_t>(options_.dim);
-  uint32_t row = index_.Find(rows.keys[at]);
-  if (row == kNoRow) row = Place(rows.keys[at]);
-  tombstones_.erase(rows.keys[at]);
-  std::copy_n(rows.values + at * dim, dim, Values(row));
-  std::copy_n(rows.slots + at * (stride_ - dim), stride_ - dim, Slots(row));
-  meta_[row].steps = rows.steps[at];
-  meta_[row].seen = rows.seen[at];
-  meta_[row].changed = changed;
-}
-
-Status Table::Restore(const RowsView& rows) {
-  if (Status status = CheckRows(rows, options_.dim, options_.optimizer); !status.ok()) return status;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  ReserveRows(rows.size);
-  for (size_t row = meta_.size(); row > 0; --row) {
-    if (meta_[row - 1].live) Free(static_cast<uint32_t>(row - 1));
+Status Table::BeginCut(bool full, int consumer, std::shared_ptr<Cut>* cut) {
+  {
+    const std::lock_guard<std::mutex> lock(step_mutex_);
+    if (Status status = Cut::Begin(full, consumer, &rows_, &changes_, cut); !status.ok()) return status;
   }
-  tombstones_.clear();
-  for (size_t i = 0; i < rows.size; ++i) Write(rows, i, 0);
+  (*cut)->Settle(&readers_);
   return Status();
 }
 
-Status Table::LoadRows(const RowsView& rows, const int64_t* removed, size_t removed_size, bool mark_dirty) {
-  if (Status status = CheckRows(rows, options_.dim, options_.optimizer); !status.ok()) return status;
-  if (Status status = CheckKeysAscend("removed", removed, removed_size); !status.ok()) return status;
-  for (size_t i = 0; i < removed_size; ++i) {
-    if (std::binary_search(rows.keys, rows.keys + rows.size, removed[i])) {
-      return Status::Refused("removed[" + std::to_string(i) + "] (key " + std::to_string(removed[i]) +
-                             ") is among keys too");
-    }
-  }
-  const std::lock_guard<std::mutex> lock(mutex_);
-  ReserveRows(index_.size() + rows.size);
-  for (size_t i = 0; i < removed_size; ++i) {
-    const uint32_t row = index_.Find(removed[i]);
-    if (!mark_dirty) {
-      tombstones_.erase(removed[i]);
-    } else if (row != kNoRow) {
-      tombstones_[removed[i]] = epoch_;
-    }
-    if (row != kNoRow) Free(row);
-  }
-  for (size_t i = 0; i < rows.size; ++i) Write(rows, i, mark_dirty ? epoch_ : 0);
+Rows Table::Drain(Cut* cut) const {
+  Rows all;
+  cut->Next(std::numeric_limits<size_t>::max(), &all);
+  std::vector<size_t> order(all.keys.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return all.keys[a] < all.keys[b]; });
+  Reorder(order, 1, &all.keys);
+  Reorder(order, static_cast<size_t>(rows_.dim()), &all.values);
+  Reorder(order, rows_.slot_floats(), &all.slots);
+  Reorder(order, 1, &all.steps);
+  Reorder(order, 1, &all.seen);
+  return all;
+}
+
+Status Table::Snapshot(Rows* rows) {
+  const std::lock_guard<std::mutex> lock(cut_mutex_);
+  std::shared_ptr<Cut> cut;
+  if (Status status = BeginCut(true, kNobody, &cut); !status.ok()) return status;
+  *rows = Drain(cut.get());
   return Status();
 }
 
-Delta Table::BeginDelta() {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  std::vector<uint32_t> rows = LiveByKey();
-  rows.erase(std::remove_if(rows.begin(), rows.end(), [this](uint32_t row) { return meta_[row].changed <= acked_; }),
-             rows.end());
-  Delta delta;
-  delta.rows = Copy(rows);
-  delta.removed.reserve(tombstones_.size());
-  for (const auto& [key, epoch] : tombstones_) delta.removed.push_back(key);
-  delta.epoch = epoch_++;
-  return delta;
-}
-
-Status Table::Ack(int64_t epoch) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  if (epoch < 1 || epoch >= epoch_) {
-    return Status::Refused("epoch " + std::to_string(epoch) +
-                           " was not begun: acknowledge the epoch that begin_delta returned");
-  }
-  acked_ = std::max(acked_, epoch);
-  for (auto it = tombstones_.begin(); it != tombstones_.end();) {
-    it = it->second <= acked_ ? tombstones_.erase(it) : std::next(it);
-  }
+Status Table::BeginDelta(int consumer, Delta* delta) {
+  const std::lock_guard<std::mutex> lock(cut_mutex_);
+  std::shared_ptr<Cut> cut;
+  if (Status status = BeginCut(false, consumer, &cut); !status.ok()) return status;
+  delta->epoch = cut->epoch();
+  delta->removed = cut->removed();
+  delta->rows = Drain(cut.get());
   return Status();
 }
 

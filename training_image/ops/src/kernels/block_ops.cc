@@ -155,9 +155,9 @@ class BeginCutOp : public tf::OpKernel {
     const TableOptions& options = table->table().options();
     Delta delta;
     if (full_) {
-      delta.rows = table->table().Snapshot();
+      OP_REQUIRES_OK(c, table->FromCore(table->table().Snapshot(&delta.rows)));
     } else {
-      delta = table->table().BeginDelta();
+      OP_REQUIRES_OK(c, table->FromCore(table->table().BeginDelta(0, &delta)));
     }
     auto cut = std::make_shared<HeldCut>(delta.epoch, std::move(delta.rows), std::move(delta.removed), options.dim,
                                          static_cast<size_t>(options.dim) * options.optimizer.slots());

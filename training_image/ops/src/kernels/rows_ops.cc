@@ -16,6 +16,9 @@ namespace tf = tensorflow;
 using tf::shape_inference::InferenceContext;
 using tf::shape_inference::ShapeHandle;
 
+// Event times are 32 bits in the core.
+constexpr int64_t kGreatestEventTime = 0xFFFFFFFF;
+
 // rows: at each position ids' shape with dim behind it; handles, where there are any: ids' shapes.
 absl::Status RowsShape(InferenceContext* c) {
   std::vector<int> dims;
@@ -122,18 +125,20 @@ class LookupOp : public ReadOp {
     OP_REQUIRES_OK(c, Begin(c, &read));
     OP_REQUIRES_OK(c, read.tables[0].RequireShape("event_time", c->input(2 * n_), {}));
     const int64_t event_time = c->input(2 * n_).scalar<int64_t>()();
-    OP_REQUIRES(c, event_time >= 0,
-                read.tables[0].Refusal("event_time must not be negative: " + std::to_string(event_time)));
+    OP_REQUIRES(c, event_time >= 0 && event_time <= kGreatestEventTime,
+                read.tables[0].Refusal("event_time must be in 0 … " + std::to_string(kGreatestEventTime) + ", not " +
+                                       std::to_string(event_time) + ": count from a later moment or in longer units"));
     std::vector<int64_t*> handles;
     for (int i = 0; i < n_; ++i) {
       tf::Tensor* out = nullptr;
       OP_REQUIRES_OK(c, c->allocate_output(n_ + i, Ids(c, i).shape(), &out));
       handles.push_back(out->flat<int64_t>().data());
     }
-    OP_REQUIRES_OK(c, read.tables.Run(c, read.sizes, [&](int i, const Parallel&) {
+    OP_REQUIRES_OK(c, read.tables.Run(c, read.sizes, [&](int i, const Parallel& threads) {
       std::vector<int64_t> storage;
-      read.tables[i].table().Lookup(KeysOf(Ids(c, i), &storage), read.sizes[i], event_time, read.rows[i], handles[i]);
-      return absl::OkStatus();
+      return read.tables[i].FromCore(read.tables[i].table().Lookup(KeysOf(Ids(c, i), &storage), read.sizes[i],
+                                                                   static_cast<uint32_t>(event_time), read.rows[i],
+                                                                   handles[i], threads));
     }));
   }
 };
@@ -145,9 +150,9 @@ class PeekOp : public ReadOp {
   void Compute(tf::OpKernelContext* c) override {
     Read read;
     OP_REQUIRES_OK(c, Begin(c, &read));
-    OP_REQUIRES_OK(c, read.tables.Run(c, read.sizes, [&](int i, const Parallel&) {
+    OP_REQUIRES_OK(c, read.tables.Run(c, read.sizes, [&](int i, const Parallel& threads) {
       std::vector<int64_t> storage;
-      read.tables[i].table().Peek(KeysOf(Ids(c, i), &storage), read.sizes[i], read.rows[i]);
+      read.tables[i].table().Peek(KeysOf(Ids(c, i), &storage), read.sizes[i], read.rows[i], threads);
       return absl::OkStatus();
     }));
   }
@@ -175,9 +180,10 @@ class ApplyOp : public tf::OpKernel {
       OP_REQUIRES_OK(c, tables[0].RequireShape("learning_rate", c->input(3 * n_), {}));
       learning_rates.assign(n_, c->input(3 * n_).scalar<float>()());
     }
-    OP_REQUIRES_OK(c, tables.Run(c, sizes, [&](int i, const Parallel&) {
+    OP_REQUIRES_OK(c, tables.Run(c, sizes, [&](int i, const Parallel& threads) {
       return tables[i].FromCore(tables[i].table().Apply(c->input(n_ + i).flat<int64_t>().data(), sizes[i],
-                                                        c->input(2 * n_ + i).flat<float>().data(), learning_rates[i]));
+                                                        c->input(2 * n_ + i).flat<float>().data(), learning_rates[i],
+                                                        threads));
     }));
   }
 

@@ -120,7 +120,9 @@ class SnapshotOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    OP_REQUIRES_OK(c, OutputRows(c, 0, table->table().options(), table->table().Snapshot()));
+    Rows rows;
+    OP_REQUIRES_OK(c, table->FromCore(table->table().Snapshot(&rows)));
+    OP_REQUIRES_OK(c, OutputRows(c, 0, table->table().options(), rows));
   }
 };
 
@@ -130,7 +132,8 @@ class BeginDeltaOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    const Delta delta = table->table().BeginDelta();
+    Delta delta;
+    OP_REQUIRES_OK(c, table->FromCore(table->table().BeginDelta(0, &delta)));
     tf::Tensor* epoch = nullptr;
     OP_REQUIRES_OK(c, c->allocate_output(0, tf::TensorShape({}), &epoch));
     epoch->scalar<int64_t>()() = delta.epoch;

@@ -16,7 +16,14 @@ using Keys = std::vector<int64_t>;
 constexpr int kDim = 3;
 
 TableOptions Options() {
-  return {kDim, 1, {InitializerKind::kUniform, 0.05f}, {OptimizerKind::kAdagrad, 0.1, 0, 0, 1e-7}};
+  TableOptions options;
+  options.dim = kDim;
+  options.seed = 1;
+  options.initializer = {InitializerKind::kUniform, 0.05f};
+  options.optimizer.kind = OptimizerKind::kAdagrad;
+  options.optimizer.initial_accumulator = 0.1;
+  options.optimizer.epsilon = 1e-7;
+  return options;
 }
 
 struct Found {
@@ -24,9 +31,9 @@ struct Found {
   Keys handles;
 };
 
-Found Lookup(Table& table, const Keys& ids, int64_t event_time = 0) {
+Found Lookup(Table& table, const Keys& ids, uint32_t event_time = 0) {
   Found found{std::vector<float>(ids.size() * kDim), Keys(ids.size())};
-  table.Lookup(ids.data(), ids.size(), event_time, found.values.data(), found.handles.data());
+  CHECK(table.Lookup(ids.data(), ids.size(), event_time, found.values.data(), found.handles.data()).ok());
   return found;
 }
 
@@ -38,6 +45,18 @@ std::vector<float> Peek(const Table& table, const Keys& ids) {
 
 Status Apply(Table& table, const Keys& handles, const std::vector<float>& grads, float rate = 0.1f) {
   return table.Apply(handles.data(), handles.size(), grads.data(), rate);
+}
+
+Rows Snapshot(Table& table) {
+  Rows rows;
+  CHECK(table.Snapshot(&rows).ok());
+  return rows;
+}
+
+Delta BeginDelta(Table& table) {
+  Delta delta;
+  CHECK(table.BeginDelta(0, &delta).ok());
+  return delta;
 }
 
 RowsView View(const Rows& rows) {
@@ -68,20 +87,20 @@ TEST(DuplicatesAreSummedInOrderAndSteppedOnce) {
   // 1 + 1e8 - 1e8 is 0 in float32 in this order, and 1 in the opposite one.
   CHECK(Apply(twice, a.handles, {1, 1, 0, 5, 5, 5, 2, 1e8f, 1, 0, -1e8f, 0}).ok());
   CHECK(Apply(once, b.handles, {3, 0, 1, 5, 5, 5}).ok());
-  CHECK(Same(twice.Snapshot(), once.Snapshot()));
-  CHECK(twice.Snapshot().steps == Keys({1, 1}));
+  CHECK(Same(Snapshot(twice), Snapshot(once)));
+  CHECK(Snapshot(twice).steps == Keys({1, 1}));
 }
 
 TEST(ApplyRefusesStaleAndForeignHandlesAndChangesNothing) {
   Table table(Options()), other(Options());
   const Keys handles = Lookup(table, {1, 2}).handles;
   const Keys foreign = Lookup(other, {1, 2}).handles;
-  const Rows before = table.Snapshot();
+  const Rows before = Snapshot(table);
   const std::vector<float> grads(2 * kDim, 1.0f);
   CHECK(Mentions(Apply(table, foreign, grads), "handles[0]"));
   CHECK(!Apply(table, {handles[0], 123456789}, grads).ok());
   CHECK(!Apply(table, {std::numeric_limits<int64_t>::max(), handles[1]}, grads).ok());
-  CHECK(Same(table.Snapshot(), before));
+  CHECK(Same(Snapshot(table), before));
   const Keys two = {2};
   CHECK(table.Remove(two.data(), 1) == 1);
   CHECK(Mentions(Apply(table, handles, grads), "handles[1]"));
@@ -95,17 +114,17 @@ TEST(ApplyPassesOverNoHandle) {
   Table table(Options());
   const Keys handles = Lookup(table, {1}).handles;
   CHECK(Apply(table, {kNoHandle, handles[0]}, {9, 9, 9, 0, 0, 0}).ok());
-  CHECK(table.Snapshot().steps == Keys({1}));
+  CHECK(Snapshot(table).steps == Keys({1}));
 }
 
 TEST(ApplyRefusesWhatIsNotFinite) {
   Table table(Options());
   const Keys handles = Lookup(table, {1, 2}).handles;
-  const Rows before = table.Snapshot();
+  const Rows before = Snapshot(table);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   CHECK(Mentions(Apply(table, handles, {0, 0, 0, 0, nan, 0}), "grads[1]"));
   CHECK(Mentions(Apply(table, handles, {0, 0, 0, 0, 0, 0}, nan), "learning_rate"));
-  CHECK(Same(table.Snapshot(), before));
+  CHECK(Same(Snapshot(table), before));
 }
 
 TEST(TheCallersFloatingPointModeDoesNotMatter) {
@@ -113,7 +132,7 @@ TEST(TheCallersFloatingPointModeDoesNotMatter) {
   Table plain(Options()), flushed(Options());
   const std::vector<float> tiny(kDim, 1e-20f);  // its square is denormal
   CHECK(plain.Restore(View({{1}, {0, 0, 0}, {0, 0, 0}, {0}, {0}})).ok());
-  CHECK(flushed.Restore(View(plain.Snapshot())).ok());
+  CHECK(flushed.Restore(View(Snapshot(plain))).ok());
   CHECK(Apply(plain, Lookup(plain, {1}).handles, tiny).ok());
   const Keys handles = Lookup(flushed, {1}).handles;
   const unsigned mode = _mm_getcsr();
@@ -122,8 +141,8 @@ TEST(TheCallersFloatingPointModeDoesNotMatter) {
   const bool kept = _mm_getcsr() == (mode | kFlushToZero | kDenormalsAreZero);
   _mm_setcsr(mode);
   CHECK(applied && kept);
-  CHECK(plain.Snapshot().slots[0] > 0);
-  CHECK(Same(plain.Snapshot(), flushed.Snapshot()));
+  CHECK(Snapshot(plain).slots[0] > 0);
+  CHECK(Same(Snapshot(plain), Snapshot(flushed)));
 }
 
 TEST(RowsAreTheSameInAnyOrderOfBirthAndAfterRebirth) {
@@ -133,10 +152,10 @@ TEST(RowsAreTheSameInAnyOrderOfBirthAndAfterRebirth) {
   reversed.assign(ids.rbegin(), ids.rend());
   Lookup(forward, ids);
   Lookup(backward, reversed);
-  CHECK(Same(forward.Snapshot(), backward.Snapshot()));
+  CHECK(Same(Snapshot(forward), Snapshot(backward)));
   CHECK(backward.Remove(ids.data(), 700) == 700);
   Lookup(backward, ids);
-  CHECK(Same(forward.Snapshot(), backward.Snapshot()));
+  CHECK(Same(Snapshot(forward), Snapshot(backward)));
 }
 
 TEST(SeenKeepsTheGreatestEventTime) {
@@ -144,19 +163,19 @@ TEST(SeenKeepsTheGreatestEventTime) {
   Lookup(table, {1, 2}, 50);
   Lookup(table, {1}, 70);
   Lookup(table, {1}, 60);
-  CHECK(table.Snapshot().seen == Keys({70, 50}));
+  CHECK(Snapshot(table).seen == Keys({70, 50}));
 }
 
 TEST(SnapshotsRestoreExactly) {
   Table table(Options()), copy(Options());
   CHECK(Apply(table, Lookup(table, {4, -4, 400}, 9).handles, std::vector<float>(3 * kDim, 0.5f)).ok());
-  const Rows snapshot = table.Snapshot();
+  const Rows snapshot = Snapshot(table);
   CHECK(snapshot.keys == Keys({-4, 4, 400}));
   const Keys old = Lookup(copy, {1, 2, 3, 4, 5}).handles;
   CHECK(copy.Restore(View(snapshot)).ok());
-  CHECK(Same(copy.Snapshot(), snapshot));
+  CHECK(Same(Snapshot(copy), snapshot));
   CHECK(!Apply(copy, {old[0]}, {0, 0, 0}).ok());
-  const Delta delta = copy.BeginDelta();
+  const Delta delta = BeginDelta(copy);
   CHECK(delta.rows.keys.empty() && delta.removed.empty());
   CHECK(copy.Restore(View(Rows())).ok() && copy.Size() == 0);
 }
@@ -164,7 +183,7 @@ TEST(SnapshotsRestoreExactly) {
 TEST(RestoreRefusesImpossibleRowsAndChangesNothing) {
   Table table(Options());
   Lookup(table, {1, 2, 3});
-  const Rows good = table.Snapshot();
+  const Rows good = Snapshot(table);
   const float infinity = std::numeric_limits<float>::infinity();
   struct Case {
     const char* says;
@@ -184,26 +203,26 @@ TEST(RestoreRefusesImpossibleRowsAndChangesNothing) {
     c.spoil(bad, infinity);
     CHECK(Mentions(table.Restore(View(bad)), c.says));
     CHECK(Mentions(table.LoadRows(View(bad), nullptr, 0, false), c.says));
-    CHECK(Same(table.Snapshot(), good));
+    CHECK(Same(Snapshot(table), good));
   }
 }
 
 TEST(ADeltaCarriesWhatChangedUntilItIsAcknowledged) {
   Table table(Options());
   const Keys handles = Lookup(table, {1, 2, 3}).handles;
-  const Delta born = table.BeginDelta();
+  const Delta born = BeginDelta(table);
   CHECK(born.rows.keys == Keys({1, 2, 3}) && born.removed.empty());
   CHECK(Apply(table, {handles[1]}, {1, 1, 1}).ok());  // after the cut, before its ack
   CHECK(table.Ack(born.epoch).ok());
-  const Delta stepped = table.BeginDelta();
+  const Delta stepped = BeginDelta(table);
   CHECK(stepped.rows.keys == Keys({2}) && stepped.rows.steps == Keys({1}));
   const Keys three = {3};
   table.Remove(three.data(), 1);
-  const Delta both = table.BeginDelta();  // the one before was never acknowledged
+  const Delta both = BeginDelta(table);  // the one before was never acknowledged
   CHECK(both.rows.keys == Keys({2}) && both.removed == Keys({3}));
   CHECK(table.Ack(both.epoch).ok());
   CHECK(table.Ack(stepped.epoch).ok());  // late and harmless
-  const Delta none = table.BeginDelta();
+  const Delta none = BeginDelta(table);
   CHECK(none.rows.keys.empty() && none.removed.empty());
   CHECK(Mentions(table.Ack(none.epoch + 1), "was not begun"));
   CHECK(!table.Ack(0).ok());
@@ -212,43 +231,43 @@ TEST(ADeltaCarriesWhatChangedUntilItIsAcknowledged) {
 TEST(ARowRemovedAndBornAgainIsNoTombstone) {
   Table table(Options());
   Lookup(table, {1});
-  CHECK(table.Ack(table.BeginDelta().epoch).ok());
+  CHECK(table.Ack(BeginDelta(table).epoch).ok());
   const Keys one = {1};
   table.Remove(one.data(), 1);
   Lookup(table, {1});
-  const Delta delta = table.BeginDelta();
+  const Delta delta = BeginDelta(table);
   CHECK(delta.rows.keys == one && delta.removed.empty());
 }
 
 TEST(ABaseAndItsDeltasAreTheTable) {
   Table table(Options()), replica(Options());
   Lookup(table, {1, 2, 3, 4});
-  CHECK(replica.Restore(View(table.Snapshot())).ok());
-  CHECK(table.Ack(table.BeginDelta().epoch).ok());
+  CHECK(replica.Restore(View(Snapshot(table))).ok());
+  CHECK(table.Ack(BeginDelta(table).epoch).ok());
   for (int64_t round = 0; round < 20; ++round) {
     const Keys ids = {round % 4 + 1, round + 10}, gone = {round % 3 + 1};
     CHECK(Apply(table, Lookup(table, ids, round).handles, std::vector<float>(2 * kDim, 0.3f)).ok());
     table.Remove(gone.data(), 1);
-    const Delta delta = table.BeginDelta();
+    const Delta delta = BeginDelta(table);
     CHECK(replica.LoadRows(View(delta.rows), delta.removed.data(), delta.removed.size(), false).ok());
     if (round % 2 == 0) CHECK(table.Ack(delta.epoch).ok());
-    CHECK(Same(table.Snapshot(), replica.Snapshot()));
+    CHECK(Same(Snapshot(table), Snapshot(replica)));
   }
-  CHECK(replica.BeginDelta().rows.keys.empty());
+  CHECK(BeginDelta(replica).rows.keys.empty());
 }
 
 TEST(LoadedRowsAreInTheNextDeltaOnlyIfAsked) {
   Table source(Options()), table(Options());
   Lookup(source, {7});
   Lookup(table, {8});
-  CHECK(table.Ack(table.BeginDelta().epoch).ok());
+  CHECK(table.Ack(BeginDelta(table).epoch).ok());
   const Keys eight = {8};
-  CHECK(table.LoadRows(View(source.Snapshot()), eight.data(), 1, true).ok());
-  const Delta delta = table.BeginDelta();
+  CHECK(table.LoadRows(View(Snapshot(source)), eight.data(), 1, true).ok());
+  const Delta delta = BeginDelta(table);
   CHECK(delta.rows.keys == Keys({7}) && delta.removed == eight);
   const Keys seven = {7}, unsorted = {3, 2};
-  CHECK(Mentions(table.LoadRows(View(source.Snapshot()), seven.data(), 1, true), "removed[0]"));
-  CHECK(Mentions(table.LoadRows(View(source.Snapshot()), unsorted.data(), 2, true), "removed[1]"));
+  CHECK(Mentions(table.LoadRows(View(Snapshot(source)), seven.data(), 1, true), "removed[0]"));
+  CHECK(Mentions(table.LoadRows(View(Snapshot(source)), unsorted.data(), 2, true), "removed[1]"));
 }
 
 }  // namespace

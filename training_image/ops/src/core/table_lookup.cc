@@ -1,0 +1,129 @@
+// Lookup and Peek: finding rows, in parallel and without a lock.
+#include <algorithm>
+#include <new>
+#include <string>
+
+#include "core/row_copy.h"
+#include "core/table_parts.h"
+
+namespace tandem {
+namespace {
+
+constexpr size_t kGroup = 32;                // ids whose rows are on their way at the same time
+constexpr size_t kPositionsPerShard = 1024;  // below, waking a thread costs more than it saves
+constexpr int kLineFloats = 16;
+
+int ShardsFor(size_t positions, const Parallel& parallel) {
+  const size_t worthwhile = std::max<size_t>(1, positions / kPositionsPerShard);
+  return static_cast<int>(std::min(worthwhile, static_cast<size_t>(std::max(1, parallel.threads()))));
+}
+
+void Prefetch(const float* values, int dim) {
+  for (int i = 0; i < dim; i += kLineFloats) __builtin_prefetch(values + i);
+}
+
+}  // namespace
+
+void Table::ReadDefault(float* values) const { std::fill_n(values, options_.dim, options_.default_value); }
+
+void Table::Stamp(uint32_t row, uint32_t event_time) {
+  std::atomic<uint32_t>& seen = rows_.seen(row);
+  uint32_t before = seen.load(std::memory_order_relaxed);
+  if (before >= event_time) return;
+  changes_.Touch(row);
+  while (before < event_time && !seen.compare_exchange_weak(before, event_time, std::memory_order_relaxed)) {
+  }
+}
+
+// Rows of ids that have one; the positions of the others go to `misses`. kDim is the dim, or 0 for any.
+template <int kDim>
+void Table::FindRange(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses) {
+  const int dim = kDim == 0 ? options_.dim : kDim;
+  for (size_t at = first; at < last; at += kGroup) {
+    const size_t end = std::min(last, at + kGroup);
+    index_.FindMany(batch.ids + at, end - at, batch.handles + at);
+    for (size_t i = at; i < end; ++i) {
+      if (batch.handles[i] == kNoHandle) continue;
+      Prefetch(rows_.Values(RowOf(batch.handles[i])), dim);
+      if (batch.event_time != 0) rows_.PrefetchState(RowOf(batch.handles[i]));
+    }
+    for (size_t i = at; i < end; ++i) {
+      if (batch.handles[i] == kNoHandle) {
+        misses->push_back(static_cast<uint32_t>(i));
+        continue;
+      }
+      const uint32_t row = RowOf(batch.handles[i]);
+      LoadRow(rows_.Values(row), dim, batch.values + i * dim);
+      if (batch.event_time != 0) Stamp(row, batch.event_time);
+    }
+  }
+}
+
+void Table::FindPart(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses) {
+  switch (options_.dim) {
+    case 8:
+      return FindRange<8>(batch, first, last, misses);
+    case 16:
+      return FindRange<16>(batch, first, last, misses);
+    case 32:
+      return FindRange<32>(batch, first, last, misses);
+    default:
+      return FindRange<0>(batch, first, last, misses);
+  }
+}
+
+Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float* values, int64_t* handles,
+                     const Parallel& parallel) {
+  if (size >= kNoRow) return Status::Refused("ids has 2^32 - 1 or more positions");
+  const Batch batch{ids, size, event_time, values, handles};
+  const int shards = ShardsFor(size, parallel);
+  std::vector<std::vector<uint32_t>> misses(static_cast<size_t>(shards));
+  std::atomic<bool> out_of_memory{false};
+  const auto find = [&](int shard) {
+    try {
+      FindPart(batch, size * shard / shards, size * (shard + 1) / shards, &misses[shard]);
+    } catch (const std::bad_alloc&) {
+      out_of_memory = true;  // a thread of the pool lets no exception out
+    }
+  };
+  {
+    const Readers::Call call(readers_);
+    shards == 1 ? find(0) : parallel.Run(shards, find);
+  }
+  if (out_of_memory) return Status::Refused("there is no memory for the positions of new ids");
+  std::vector<uint32_t> positions = std::move(misses[0]);
+  for (int shard = 1; shard < shards; ++shard) {
+    positions.insert(positions.end(), misses[shard].begin(), misses[shard].end());
+  }
+  return positions.empty() ? Status() : MakeRows(batch, positions, parallel);
+}
+
+void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
+  const int dim = options_.dim;
+  int64_t handles[kGroup];
+  for (size_t at = first; at < last; at += kGroup) {
+    const size_t count = std::min(last - at, kGroup);
+    index_.FindMany(batch.ids + at, count, handles);
+    for (size_t i = 0; i < count; ++i) {
+      if (handles[i] != kNoHandle) Prefetch(rows_.Values(RowOf(handles[i])), dim);
+    }
+    for (size_t i = 0; i < count; ++i) {
+      float* out = batch.values + (at + i) * dim;
+      if (handles[i] == kNoHandle) {
+        ReadDefault(out);
+      } else {
+        LoadRow(rows_.Values(RowOf(handles[i])), dim, out);
+      }
+    }
+  }
+}
+
+void Table::Peek(const int64_t* ids, size_t size, float* values, const Parallel& parallel) const {
+  const Batch batch{ids, size, 0, values, nullptr};
+  const int shards = ShardsFor(size, parallel);
+  const auto peek = [&](int shard) { PeekPart(batch, size * shard / shards, size * (shard + 1) / shards); };
+  const Readers::Call call(readers_);
+  shards == 1 ? peek(0) : parallel.Run(shards, peek);
+}
+
+}  // namespace tandem
