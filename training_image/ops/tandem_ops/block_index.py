@@ -28,6 +28,7 @@ class BlockEntry:
       sha256: of all bytes, 64 hexadecimal digits.
       rows: how many rows it has.
       removed: how many removed keys it has.
+      admission: how many words of the state of the admission filter it has.
     """
 
     name: str
@@ -35,6 +36,7 @@ class BlockEntry:
     sha256: str
     rows: int
     removed: int
+    admission: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class StreamIndex:
       width: floats of optimizer slots per row.
       layout: what the slots mean, ``Optimizer.layout``.
       stream: 32 hexadecimal digits, other ones for every cut.
-      epoch: to acknowledge a delta with; 0 for a snapshot.
+      epoch: of the cut, for ``ack``.
       blocks: in their order.
     """
 
@@ -132,13 +134,15 @@ def _check(index: StreamIndex, called: str) -> None:
         raise BlocksRefused(f"{called}: kind is {index.kind!r}, not 'snapshot' or 'delta'")
     for number, block in enumerate(index.blocks):
         where = f"{called}: blocks[{number}]"
-        for field in ("size", "rows", "removed"):
+        for field in ("size", "rows", "removed", "admission"):
             _require_count(getattr(block, field), f"{where}.{field}")
         _require_hex(block.sha256, _DIGEST, f"{where}.sha256")
         if block.name != block_name(index.stream, number):
             raise BlocksRefused(f"{where}.name is {block.name!r}, not {block_name(index.stream, number)!r}")
     if index.kind == "snapshot" and index.removed:
         raise BlocksRefused(f"{called}: a snapshot has no removed keys, this one has {index.removed}")
+    if index.kind == "delta" and any(block.admission for block in index.blocks):
+        raise BlocksRefused(f"{called}: a delta has no state of an admission filter, this one has")
 
 
 def _json(data: bytes, called: str) -> object:

@@ -25,6 +25,7 @@ Read = Callable[[str], bytes]
 BLOCK_BYTES: Final = 4 << 20
 """How large blocks are where the caller does not say how many rows they have."""
 
+_NOBODY: Final = -1
 _COUNTERS: Final = 16
 _FLOAT: Final = 4
 
@@ -78,17 +79,17 @@ class BlockStream:
 
     Args:
       table: what is cut.
-      full: all rows, or those that changed since the consumer's last acknowledged delta.
-      consumer: who acknowledges.
+      full: all rows, or those that changed since the consumer's last acknowledged cut.
+      consumer: who acknowledges the cut; for a full one it may be None: nobody.
       max_rows: per block; a number that gives blocks of about 4 MiB where None.
 
     Raises:
       BadConfiguration: ``max_rows`` is below 1.
       NotEager: called inside a tf.function.
-      tf.errors.InvalidArgumentError: another cut of the table is being read.
+      tf.errors.InvalidArgumentError: another cut of the table is being read, or the consumer is none.
     """
 
-    def __init__(self, table: Cuttable, *, full: bool, consumer: int = 0, max_rows: int | None = None) -> None:
+    def __init__(self, table: Cuttable, *, full: bool, consumer: int | None, max_rows: int | None) -> None:
         _require_eager(table, "snapshot_blocks" if full else "delta_blocks")
         row_bytes = _COUNTERS + _FLOAT * table.dim * (1 + table.optimizer.slots)
         self._max_rows = max(1, BLOCK_BYTES // row_bytes) if max_rows is None else max_rows
@@ -99,7 +100,8 @@ class BlockStream:
         self._head = tf.constant([table.name, table.optimizer.layout, self._stream])
         self._entries: list[BlockEntry] = []
         self._ended = False
-        cut, epoch = kernels.tandem_begin_cut(table.resource_handle, full=full, consumer=consumer)
+        who = _NOBODY if consumer is None else consumer
+        cut, epoch = kernels.tandem_begin_cut(table.resource_handle, full=full, consumer=who)
         self._cut: tf.Tensor | None = cut
         self.epoch = int(epoch)
 
@@ -110,14 +112,15 @@ class BlockStream:
         if self._cut is None:
             raise StopIteration
         number = len(self._entries)
-        data, rows, removed = kernels.tandem_next_block(self._cut, self._head, number, self._max_rows)
-        if not int(rows) and not int(removed):
+        data, told = kernels.tandem_next_block(self._cut, self._head, number, self._max_rows)
+        counts = told.numpy().tolist()
+        if not any(counts):
             self._ended = True
             self.close()
             raise StopIteration
         view = memoryview(data).toreadonly()
         block = Block(block_name(self._stream, number), view, hashlib.sha256(view).hexdigest())
-        self._entries.append(BlockEntry(block.name, view.nbytes, block.sha256, int(rows), int(removed)))
+        self._entries.append(BlockEntry(block.name, view.nbytes, block.sha256, *counts))
         return block
 
     def __enter__(self) -> Self:
@@ -152,7 +155,7 @@ class BlockStream:
             width=self._table.dim * self._table.optimizer.slots,
             layout=self._table.optimizer.layout,
             stream=self._stream,
-            epoch=0 if self._full else self.epoch,
+            epoch=self.epoch,
             blocks=tuple(self._entries),
         )
 
@@ -162,7 +165,7 @@ def load_blocks(table: Cuttable, read: Read, *, saved_as: str | None = None, mar
 
     Everything is read twice. First every digest, every block and the keys of all blocks are verified; nothing is
     touched. Then the blocks are read again, held against their digests, and loaded one by one: lookups meanwhile see
-    a part, so nobody should train. Memory: one block, and 8 bytes per row for the keys.
+    a part, so nobody should train. Memory: one block, 8 bytes per row for the keys, and a filter's state.
 
     Args:
       table: with the same dim and slots.
@@ -186,13 +189,15 @@ def load_blocks(table: Cuttable, read: Read, *, saved_as: str | None = None, mar
     if mark_dirty and index.kind == "snapshot":
         raise BadConfiguration(f'HashVariable "{table.name}": mark_dirty is for deltas; what a snapshot has is durable')
     head = tf.constant([name, table.optimizer.layout, index.stream])
-    _verify(table, index, read, head)
+    admission = _verify(table, index, read, head)
     try:
         if index.kind == "snapshot":
             _empty(table)
         for number, entry in enumerate(index.blocks):
             block = _block(table, entry, read)
             kernels.tandem_load_block(table.resource_handle, block, head, number, mark_dirty=mark_dirty)
+        if index.kind == "snapshot":
+            kernels.tandem_load_admission(table.resource_handle, admission)
     except Exception as error:
         raise LoadInterrupted(
             f'HashVariable "{table.name}": stream {index.stream} was verified but could not be loaded to its end: '
@@ -201,25 +206,39 @@ def load_blocks(table: Cuttable, read: Read, *, saved_as: str | None = None, mar
     return index
 
 
-def _verify(table: Cuttable, index: StreamIndex, read: Read, head: tf.Tensor) -> None:
-    written: list[npt.NDArray[np.int64]] = []
-    removed: list[npt.NDArray[np.int64]] = []
+def _verify(table: Cuttable, index: StreamIndex, read: Read, head: tf.Tensor) -> tf.Tensor:
+    """Read every block once; return the state of the admission filter, uint64 [a].
+
+    Raises:
+      BlocksRefused: a block, or all of them together, are not what the index says or the table may take.
+    """
+    keys: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
+    admission: list[npt.NDArray[np.uint64]] = [np.empty(0, np.uint64)]
     for number, entry in enumerate(index.blocks):
         block = _block(table, entry, read)
-        why, keys, gone = kernels.tandem_check_block(table.resource_handle, block, head, number)
-        if text := why.numpy().decode(errors="replace"):
-            raise _refused(table, entry.name, text)
-        if (len(keys), len(gone)) != (entry.rows, entry.removed):
-            raise _refused(
-                table,
-                entry.name,
-                f"has {len(keys)} rows and {len(gone)} removed keys, the index says {entry.rows} and {entry.removed}",
-            )
-        written.append(keys.numpy())
-        removed.append(gone.numpy())
-    keys = np.sort(np.concatenate([*written, *removed, np.empty(0, np.int64)]))
-    if len(twice := keys[1:][keys[1:] == keys[:-1]]):
+        why, *columns = kernels.tandem_check_block(table.resource_handle, block, head, number)
+        _accept(table, entry.name, why)
+        written, removed, words = (column.numpy() for column in columns)
+        for what, found, told in (
+            ("rows", written, entry.rows),
+            ("removed keys", removed, entry.removed),
+            ("words of admission", words, entry.admission),
+        ):
+            if len(found) != told:
+                raise _refused(table, entry.name, f"has {len(found)} {what}, the index says {told}")
+        keys += [written, removed]
+        admission.append(words)
+    ordered = np.sort(np.concatenate(keys))
+    if len(twice := ordered[1:][ordered[1:] == ordered[:-1]]):
         raise _refused(table, f"stream {index.stream}", f"key {twice[0]} stands twice")
+    state = tf.constant(np.concatenate(admission), tf.uint64)
+    _accept(table, f"stream {index.stream}", kernels.tandem_check_admission(table.resource_handle, state))
+    return state
+
+
+def _accept(table: Cuttable, what: str, why: tf.Tensor) -> None:
+    if text := why.numpy().decode(errors="replace"):
+        raise _refused(table, what, text)
 
 
 def _block(table: Cuttable, entry: BlockEntry, read: Read) -> tf.Tensor:

@@ -228,25 +228,31 @@ class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: igno
             self.resource_handle, *columns, arguments.tensor(self, "removed", gone, tf.int64), mark_dirty=mark_dirty
         )
 
-    def begin_delta(self) -> Delta:
+    def begin_delta(self, *, consumer: int = 0) -> Delta:
         """Cut what changed since the last acknowledged delta; training may go on at once.
 
         Until ``ack`` the same rows are in the next delta too, with their newest values, so that a delta which never
         became durable loses nothing.
 
+        Args:
+          consumer: who acknowledges; each has deltas of its own.
+
         Raises:
+          tf.errors.InvalidArgumentError: there is no such consumer, or a stream of this table is being read.
           NotEager: called inside a tf.function.
         """
         self._require_eager("begin_delta")
-        epoch, *columns = kernels.tandem_begin_delta(self.resource_handle)
+        epoch, *columns = kernels.tandem_begin_delta(self.resource_handle, consumer=consumer)
         return Delta(int(epoch.numpy()), *(column.numpy() for column in columns))
 
-    def snapshot_blocks(self, *, max_rows: int | None = None) -> BlockStream:
+    def snapshot_blocks(self, *, consumer: int | None = None, max_rows: int | None = None) -> BlockStream:
         """Cut all rows and hand them out block by block, in bounded memory, while training goes on.
+
+        With it a ``consumer`` (1 … 15) begins: once it has acknowledged the epoch, its deltas have what changed since.
 
         Args and errors as :class:`tandem_ops.BlockStream`.
         """
-        return BlockStream(self, full=True, max_rows=max_rows)
+        return BlockStream(self, full=True, consumer=consumer, max_rows=max_rows)
 
     def delta_blocks(self, *, consumer: int = 0, max_rows: int | None = None) -> BlockStream:
         """Cut what changed since the last acknowledged delta and hand it out block by block; ``ack`` its epoch.
@@ -259,18 +265,20 @@ class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: igno
         """Load a stream of blocks after all of it has been verified; see :func:`tandem_ops.blocks.load_blocks`."""
         return load_blocks(self, read, saved_as=saved_as, mark_dirty=mark_dirty)
 
-    def ack(self, epoch: int) -> None:
+    def ack(self, epoch: int, *, consumer: int = 0) -> None:
         """Say that a delta is durable: later deltas leave out what it had and has not changed since.
 
         Args:
           epoch: of the delta. Acknowledging twice, or an older one than the newest acknowledged, changes nothing.
+          consumer: whose delta it was.
 
         Raises:
           tf.errors.InvalidArgumentError: no such delta was begun.
           NotEager: called inside a tf.function.
         """
         self._require_eager("ack")
-        kernels.tandem_ack(self.resource_handle, arguments.tensor(self, "epoch", epoch, tf.int64, shape=()))
+        when = arguments.tensor(self, "epoch", epoch, tf.int64, shape=())
+        kernels.tandem_ack(self.resource_handle, when, consumer=consumer)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "HashVariable":
         raise BadConfiguration(

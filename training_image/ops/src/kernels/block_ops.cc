@@ -1,4 +1,5 @@
 // Streams of blocks: begin a cut, write its blocks, check blocks that came back, load them.
+#include <algorithm>
 #include <numeric>
 #include <string>
 
@@ -35,18 +36,17 @@ REGISTER_OP("TandemNextBlock")
     .Input("number: int64")
     .Input("max_rows: int64")
     .Output("block: uint8")
-    .Output("rows: int64")
-    .Output("removed: int64")
+    .Output("counts: int64")
     .SetIsStateful()
     .SetShapeFn([](InferenceContext* c) {
       c->set_output(0, c->Vector(InferenceContext::kUnknownDim));
-      c->set_output(1, c->Scalar());
-      c->set_output(2, c->Scalar());
+      c->set_output(1, c->Vector(3));
       return absl::OkStatus();
     })
     .Doc(R"doc(
 Writes the next block of a cut; an empty one when everything has been read.
 
+counts: rows, removed keys and words of admission of the block.
 head: string [3]: table, layout and stream, as core/block.h has them.
 )doc");
 
@@ -60,14 +60,31 @@ REGISTER_OP("TandemCheckBlock")
     .Output("why: string")
     .Output("keys: int64")
     .Output("removed: int64")
+    .Output("admission: uint64")
     .SetIsStateful()
     .SetShapeFn([](InferenceContext* c) {
       c->set_output(0, c->Scalar());
-      c->set_output(1, c->Vector(InferenceContext::kUnknownDim));
-      c->set_output(2, c->Vector(InferenceContext::kUnknownDim));
+      for (int i : {1, 2, 3}) c->set_output(i, c->Vector(InferenceContext::kUnknownDim));
       return absl::OkStatus();
     })
-    .Doc("Says why a table may not take a block; an empty `why` and the block's keys if it may.");
+    .Doc("Says why a table may not take a block; an empty `why` and what other blocks are held against if it may.");
+
+REGISTER_OP("TandemCheckAdmission")
+    .Input("table: resource")
+    .Input("admission: uint64")
+    .Output("why: string")
+    .SetIsStateful()
+    .SetShapeFn([](InferenceContext* c) {
+      c->set_output(0, c->Scalar());
+      return absl::OkStatus();
+    })
+    .Doc("Says why a table may not take this state of an admission filter; a table without a filter takes any.");
+
+REGISTER_OP("TandemLoadAdmission")
+    .Input("table: resource")
+    .Input("admission: uint64")
+    .SetIsStateful()
+    .SetShapeFn(tf::shape_inference::NoOutputs);
 
 REGISTER_OP("TandemLoadBlock")
     .Input("table: resource")
@@ -101,17 +118,19 @@ absl::Status ReadInput(tf::OpKernelContext* c, const TableResource& table, Block
   return absl::OkStatus();
 }
 
-absl::Status OutputKeys(tf::OpKernelContext* c, int index, const int64_t* keys, size_t size) {
+template <typename T>
+absl::Status OutputVector(tf::OpKernelContext* c, int index, const T* values, size_t size) {
   tf::Tensor* out = nullptr;
   TF_RETURN_IF_ERROR(c->allocate_output(index, {static_cast<int64_t>(size)}, &out));
-  std::copy_n(keys, size, out->flat<int64_t>().data());
+  std::copy_n(values, size, out->flat<T>().data());
   return absl::OkStatus();
 }
 
-absl::Status OutputCount(tf::OpKernelContext* c, int index, size_t count) {
+// Output 0: an empty sentence for what is not refused.
+absl::Status OutputWhy(tf::OpKernelContext* c, const Status& status) {
   tf::Tensor* out = nullptr;
-  TF_RETURN_IF_ERROR(c->allocate_output(index, {}, &out));
-  out->scalar<int64_t>()() = static_cast<int64_t>(count);
+  TF_RETURN_IF_ERROR(c->allocate_output(0, {}, &out));
+  out->scalar<tf::tstring>()() = status.why();
   return absl::OkStatus();
 }
 
@@ -151,21 +170,16 @@ class BeginCutOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    OP_REQUIRES(c, consumer_ == 0, table->Refusal("consumer " + std::to_string(consumer_) + " is unknown"));
-    const TableOptions& options = table->table().options();
-    Delta delta;
-    if (full_) {
-      OP_REQUIRES_OK(c, table->FromCore(table->table().Snapshot(&delta.rows)));
-    } else {
-      OP_REQUIRES_OK(c, table->FromCore(table->table().BeginDelta(0, &delta)));
-    }
-    auto cut = std::make_shared<HeldCut>(delta.epoch, std::move(delta.rows), std::move(delta.removed), options.dim,
-                                         static_cast<size_t>(options.dim) * options.optimizer.slots());
-    tf::Tensor* out = nullptr;
-    OP_REQUIRES_OK(c, OutputCount(c, 1, static_cast<size_t>(cut->epoch())));
-    OP_REQUIRES_OK(c, c->allocate_output(0, {}, &out));
-    out->scalar<tf::ResourceHandle>()() = tf::ResourceHandle::MakeRefCountingHandle(
-        new CutResource(std::move(table), std::move(cut)), c->device()->name());
+    std::shared_ptr<Cut> cut;
+    OP_REQUIRES_OK(c, table->FromCore(table->table().BeginCut(full_, consumer_, &cut)));
+    std::vector<uint64_t> admission;
+    if (full_) admission = table->table().AdmissionState();
+    tf::Tensor *handle = nullptr, *epoch = nullptr;
+    OP_REQUIRES_OK(c, c->allocate_output(0, {}, &handle));
+    OP_REQUIRES_OK(c, c->allocate_output(1, {}, &epoch));
+    epoch->scalar<int64_t>()() = cut->epoch();
+    handle->scalar<tf::ResourceHandle>()() = tf::ResourceHandle::MakeRefCountingHandle(
+        new CutResource(std::move(table), std::move(cut), std::move(admission)), c->device()->name());
   }
 
  private:
@@ -184,11 +198,12 @@ class NextBlockOp : public tf::OpKernel {
     OP_REQUIRES_OK(c, cut->table().RequireShape("max_rows", c->input(3), {}));
     const int64_t max_rows = c->input(3).scalar<int64_t>()();
     OP_REQUIRES(c, max_rows >= 1, cut->table().Refusal("max_rows must be at least 1"));
-    OP_REQUIRES_OK(c, cut->Next(static_cast<size_t>(max_rows), [&](const BlockColumns& columns) {
-      TF_RETURN_IF_ERROR(OutputCount(c, 1, columns.rows));
-      TF_RETURN_IF_ERROR(OutputCount(c, 2, columns.removed_size));
+    OP_REQUIRES_OK(c, cut->Next(static_cast<size_t>(max_rows), [&](const BlockColumns& columns) -> absl::Status {
+      const auto counts = {columns.rows, columns.removed_size, columns.admission_size};
+      const std::vector<int64_t> told(counts.begin(), counts.end());
+      TF_RETURN_IF_ERROR(OutputVector(c, 1, told.data(), told.size()));
       const BlockWriter writer(head, columns);
-      const bool none = columns.rows == 0 && columns.removed_size == 0;
+      const bool none = std::max(counts) == 0;
       tf::Tensor* out = nullptr;
       TF_RETURN_IF_ERROR(c->allocate_output(0, {none ? 0 : static_cast<int64_t>(writer.size())}, &out));
       if (!none) writer.Write(out->flat<uint8_t>().data());
@@ -216,12 +231,39 @@ class CheckBlockOp : public tf::OpKernel {
     BlockView view;
     Status status;
     OP_REQUIRES_OK(c, ReadInput(c, *table, &view, &status));
-    tf::Tensor* why = nullptr;
-    OP_REQUIRES_OK(c, c->allocate_output(0, {}, &why));
-    why->scalar<tf::tstring>()() = status.why();
+    OP_REQUIRES_OK(c, OutputWhy(c, status));
     const BlockColumns columns = status.ok() ? view.columns : BlockColumns();
-    OP_REQUIRES_OK(c, OutputKeys(c, 1, columns.keys, columns.rows));
-    OP_REQUIRES_OK(c, OutputKeys(c, 2, columns.removed, columns.removed_size));
+    OP_REQUIRES_OK(c, OutputVector(c, 1, columns.keys, columns.rows));
+    OP_REQUIRES_OK(c, OutputVector(c, 2, columns.removed, columns.removed_size));
+    OP_REQUIRES_OK(c, OutputVector(c, 3, columns.admission, columns.admission_size));
+  }
+};
+
+bool Filters(TableResource& table) { return table.table().options().admission.rule != AdmissionRule::kEvery; }
+
+class CheckAdmissionOp : public tf::OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(tf::OpKernelContext* c) override {
+    tf::core::RefCountPtr<TableResource> table;
+    OP_REQUIRES_OK(c, TableOf(c, &table));
+    const auto words = c->input(1).flat<uint64_t>();
+    Status status;
+    if (Filters(*table)) status = table->table().CheckAdmissionState(words.data(), static_cast<size_t>(words.size()));
+    OP_REQUIRES_OK(c, OutputWhy(c, status));
+  }
+};
+
+class LoadAdmissionOp : public tf::OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(tf::OpKernelContext* c) override {
+    tf::core::RefCountPtr<TableResource> table;
+    OP_REQUIRES_OK(c, TableOf(c, &table));
+    if (!Filters(*table)) return;
+    const auto words = c->input(1).flat<uint64_t>();
+    OP_REQUIRES_OK(c,
+                   table->FromCore(table->table().LoadAdmissionState(words.data(), static_cast<size_t>(words.size()))));
   }
 };
 
@@ -252,6 +294,8 @@ REGISTER_KERNEL_BUILDER(Name("TandemBeginCut").Device(tf::DEVICE_CPU), BeginCutO
 REGISTER_KERNEL_BUILDER(Name("TandemNextBlock").Device(tf::DEVICE_CPU), NextBlockOp);
 REGISTER_KERNEL_BUILDER(Name("TandemCloseCut").Device(tf::DEVICE_CPU), CloseCutOp);
 REGISTER_KERNEL_BUILDER(Name("TandemCheckBlock").Device(tf::DEVICE_CPU), CheckBlockOp);
+REGISTER_KERNEL_BUILDER(Name("TandemCheckAdmission").Device(tf::DEVICE_CPU), CheckAdmissionOp);
+REGISTER_KERNEL_BUILDER(Name("TandemLoadAdmission").Device(tf::DEVICE_CPU), LoadAdmissionOp);
 REGISTER_KERNEL_BUILDER(Name("TandemLoadBlock").Device(tf::DEVICE_CPU), LoadBlockOp);
 
 }  // namespace

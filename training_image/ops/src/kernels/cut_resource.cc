@@ -1,6 +1,7 @@
 #include "kernels/cut_resource.h"
 
 #include <algorithm>
+#include <new>
 #include <type_traits>
 
 namespace tandem {
@@ -24,14 +25,20 @@ const uint32_t* Narrow(const std::vector<T>& from, std::vector<uint32_t>* room) 
 absl::Status CutResource::Next(size_t max_rows, const std::function<absl::Status(const BlockColumns&)>& use) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (cut_ == nullptr) return table_->Refusal("cut was closed: begin another");
-  BlockColumns columns = NextRows(max_rows);
-  if (columns.rows == 0) NextRemoved(max_rows, &columns);
-  return use(columns);
+  try {
+    BlockColumns columns = NextRows(max_rows);
+    if (columns.rows == 0) NextRest(max_rows, &columns);
+    return use(columns);
+  } catch (const std::bad_alloc&) {
+    cut_.reset();
+    return absl::ResourceExhaustedError(table_->DebugString() + ": no memory for the cut; it is closed, begin another");
+  }
 }
 
 void CutResource::Close() {
   const std::lock_guard<std::mutex> lock(mutex_);
   cut_.reset();
+  admission_ = {};
 }
 
 BlockColumns CutResource::NextRows(size_t max_rows) {
@@ -49,13 +56,17 @@ BlockColumns CutResource::NextRows(size_t max_rows) {
   return columns;
 }
 
-void CutResource::NextRemoved(size_t max_rows, BlockColumns* columns) {
+void CutResource::NextRest(size_t max_rows, BlockColumns* columns) {
+  static_assert(sizeof(int64_t) == sizeof(uint64_t));
   const std::vector<int64_t>& removed = cut_->removed();
   const size_t row_bytes = sizeof(int64_t) + 2 * sizeof(uint32_t) + sizeof(float) * (columns->dim + columns->width);
   const size_t most = std::max<size_t>(1, max_rows * row_bytes / sizeof(int64_t));
   columns->removed_size = std::min(most, removed.size() - removed_given_);
   columns->removed = removed.data() + removed_given_;
   removed_given_ += columns->removed_size;
+  columns->admission_size = std::min(most - columns->removed_size, admission_.size() - admission_given_);
+  columns->admission = admission_.data() + admission_given_;
+  admission_given_ += columns->admission_size;
 }
 
 }  // namespace tandem

@@ -34,6 +34,7 @@ REGISTER_OP("TandemSnapshot")
 
 REGISTER_OP("TandemBeginDelta")
     .Input("table: resource")
+    .Attr("consumer: int = 0")
     .Output("epoch: int64")
     .Output("keys: int64")
     .Output("rows: float")
@@ -52,6 +53,7 @@ REGISTER_OP("TandemBeginDelta")
 REGISTER_OP("TandemAck")
     .Input("table: resource")
     .Input("epoch: int64")
+    .Attr("consumer: int = 0")
     .SetIsStateful()
     .SetShapeFn(tf::shape_inference::NoOutputs);
 
@@ -128,29 +130,37 @@ class SnapshotOp : public tf::OpKernel {
 
 class BeginDeltaOp : public tf::OpKernel {
  public:
-  using OpKernel::OpKernel;
+  explicit BeginDeltaOp(tf::OpKernelConstruction* c) : OpKernel(c) {
+    OP_REQUIRES_OK(c, c->GetAttr("consumer", &consumer_));
+  }
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
     Delta delta;
-    OP_REQUIRES_OK(c, table->FromCore(table->table().BeginDelta(0, &delta)));
+    OP_REQUIRES_OK(c, table->FromCore(table->table().BeginDelta(consumer_, &delta)));
     tf::Tensor* epoch = nullptr;
     OP_REQUIRES_OK(c, c->allocate_output(0, tf::TensorShape({}), &epoch));
     epoch->scalar<int64_t>()() = delta.epoch;
     OP_REQUIRES_OK(c, OutputRows(c, 1, table->table().options(), delta.rows));
     OP_REQUIRES_OK(c, OutputColumn(c, 6, delta.removed, delta.removed.size()));
   }
+
+ private:
+  int consumer_;
 };
 
 class AckOp : public tf::OpKernel {
  public:
-  using OpKernel::OpKernel;
+  explicit AckOp(tf::OpKernelConstruction* c) : OpKernel(c) { OP_REQUIRES_OK(c, c->GetAttr("consumer", &consumer_)); }
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
     OP_REQUIRES_OK(c, CheckShape(*table, "epoch", c->input(1), {}));
-    OP_REQUIRES_OK(c, table->FromCore(table->table().Ack(c->input(1).scalar<int64_t>()())));
+    OP_REQUIRES_OK(c, table->FromCore(table->table().Ack(c->input(1).scalar<int64_t>()(), consumer_)));
   }
+
+ private:
+  int consumer_;
 };
 
 class RestoreOp : public tf::OpKernel {
