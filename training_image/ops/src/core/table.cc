@@ -9,7 +9,8 @@
 namespace tandem {
 namespace {
 
-constexpr size_t kRemovedAtOnce = 256;  // how many rows leave while a step has to wait
+constexpr size_t kRemovedAtOnce = 256;   // how many rows leave while a step has to wait
+constexpr uint32_t kSweptAtOnce = 4096;  // how many places are looked at within one Readers::Call
 
 // The most rows that fit into so many bytes, with the index that they need when their keys are spread evenly.
 size_t RowsWithin(int64_t max_bytes, size_t bytes_per_row, size_t fixed_bytes) {
@@ -105,22 +106,27 @@ SweepResult Table::Sweep(const SweepRule& rule, size_t places) {
   const std::lock_guard<std::mutex> sweep_lock(sweep_mutex_);
   SweepResult result;
   std::vector<uint32_t> found;
-  const uint32_t limit = rows_.limit();
-  const uint32_t begin = std::min(swept_, limit);
-  const auto end = static_cast<uint32_t>(std::min<size_t>(limit, begin + places));
-  {
-    const Readers::Call call(readers_);
-    LookForLeaving(rows_, rule, begin, end, &found);
-  }
-  for (size_t first = 0; first < found.size(); first += kRemovedAtOnce) {
+  const auto remove = [&](size_t first, size_t last) {
     const std::lock_guard<std::mutex> lock(step_mutex_);
     Departures leaving(this);
-    for (size_t i = first; i < std::min(found.size(), first + kRemovedAtOnce); ++i) {
+    for (size_t i = first; i < last; ++i) {
       const Leaves leaves = MayLeave(rows_, rule, found[i]);
       if (leaves == Leaves::kNot) continue;
       leaving.Add(found[i]);
       ++(leaves == Leaves::kZero ? result.zero : result.unseen);
     }
+  };
+  const uint32_t limit = rows_.limit();
+  const uint32_t begin = std::min(swept_, limit);
+  const auto end = static_cast<uint32_t>(begin + std::min<size_t>(limit - begin, places));
+  for (uint32_t at = begin, next; at < end; at = next) {
+    next = at + std::min(kSweptAtOnce, end - at);
+    found.clear();
+    {
+      const Readers::Call call(readers_);
+      LookForLeaving(rows_, rule, at, next, &found);
+    }
+    for (size_t i = 0; i < found.size(); i += kRemovedAtOnce) remove(i, std::min(found.size(), i + kRemovedAtOnce));
   }
   result.looked = end - begin;
   result.wrapped = end == limit;

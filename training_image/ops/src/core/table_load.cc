@@ -34,7 +34,7 @@ void Table::Write(const RowsView& rows, size_t at, bool mark_dirty, Places* plac
   const uint32_t row = handle == kNoHandle ? places->Next() : RowOf(handle);
   if (row == kNoRow) throw std::bad_alloc();
   if (handle != kNoHandle && mark_dirty) changes_.Touch(row);
-  rows_.key(row) = key;
+  if (handle == kNoHandle) rows_.key(row) = key;  // of a row that lives, others may be reading it
   StoreRow(rows_.Values(row), options_.dim, values);
   std::copy_n(slots, rows_.slot_floats(), rows_.Slots(row));
   rows_.steps(row) = static_cast<uint32_t>(rows.steps[at]);
