@@ -15,7 +15,7 @@ CPP = $(shell git ls-files '*.cc' '*.h')
 STAMP := $(VENV)/.tandem
 SAY = @printf '\n== %s (%s)\n' "$(1)" "$$(date +%T)"
 
-.PHONY: help setup lock format check unit test e2e demo images cluster bench down clean
+.PHONY: help setup lock format check unit test e2e demo images built cluster world bench down clean
 help:
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -81,20 +81,28 @@ images: ## build the images; push them to TANDEM_REGISTRY, or else to the cluste
 	$(call SAY,images)
 	python3 -m e2e.images build --push
 
-e2e: setup cluster images ## faults on a real cluster
+built:
+	$(call SAY,images: build)
+	python3 -m e2e.images build
+
+# From cold the cluster's programs keep two cores busy where the images wait for networks, so that both go side by side.
+world: setup
+	$(MAKE) --no-print-directory -j2 cluster built
+	$(MAKE) --no-print-directory images
+
+e2e: setup world ## faults on a real cluster
 	$(call SAY,end-to-end tests)
 	$(PY) -m pytest e2e/faults -v --durations=5
 
 # The cluster comes before the unit tests: some of them ask its API server, and its programs.
-test: check cluster unit images e2e ## all checks and tests; leaves the cluster running (make down)
+test: check world unit e2e ## all checks and tests; leaves the cluster running (make down)
 
-demo: setup cluster images ## the whole system on a real cluster, with its report
+demo: setup world ## the whole system on a real cluster, with its report
 	$(call SAY,demonstration)
 	$(PY) -m e2e.demo $(if $(DATA),--data $(DATA))
 
-BENCH_NAME = $(or $(NAME),all)
 bench: setup ## figures beside the peers, into BENCHMARKS.md; NAME=ops for those of one part
-	BENCH_COMMAND="make bench$(if $(NAME), NAME=$(NAME))" $(PY) -m bench $(BENCH_NAME)
+	BENCH_COMMAND="make bench$(if $(NAME), NAME=$(NAME))" $(PY) -m bench $(or $(NAME),all)
 
 down: ## remove what demo and test started
 	$(if $(KUBECONFIG),$(PY) -m e2e.demo --down,python3 -m e2e.cluster down)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from e2e.cluster import shell
+from e2e.cluster import cache, shell
 from e2e.cluster.errors import MissingProgramError, NotRootError
 from e2e.cluster.progress import Progress
 
@@ -27,6 +27,8 @@ NEEDED = (
     "maven",
 )
 POLICY = Path("/usr/sbin/policy-rc.d")
+# apt's own lock makes the second one fail where it should wait.
+LOCK = Path("/run/lock/tandem-packages")
 QUIET = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_SUSPEND": "1"}
 
 
@@ -49,8 +51,14 @@ def ensure(progress: Progress, packages: Sequence[str] = NEEDED) -> None:
     Raises:
       MissingProgramError: this is not a Debian machine, and programs are missing.
     """
-    absent = missing(packages, installed())
-    if not absent:
+    if not missing(packages, installed()):
+        return
+    with cache.locked(LOCK):
+        _install(progress, missing(packages, installed()))
+
+
+def _install(progress: Progress, absent: Sequence[str]) -> None:
+    if not absent:  # another process installed them meanwhile
         return
     if not Path("/usr/bin/apt-get").exists():
         raise MissingProgramError(f"Not a Debian machine; install these by your own means: {' '.join(absent)}")

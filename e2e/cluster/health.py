@@ -64,7 +64,7 @@ def report(health: Health, client: Client) -> str:
     if health.healthy:
         lines += [
             f"export KUBECONFIG={identity.kubeconfig}",
-            f"export PATH={client.programs['kubectl'].parent}:{client.programs['helm'].parent}:$PATH",
+            f"export PATH={client.programs['kubectl'].parent}:$PATH",
             f"export TANDEM_REGISTRY={identity.registry}",
         ]
     else:

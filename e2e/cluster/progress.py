@@ -1,23 +1,32 @@
-"""A progress line per step, with the time since the start and the time of the step."""
+"""A progress line per step, with the time since the start and the time of the step.
+
+Whole lines only, since two programs may report to one terminal.
+"""
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
+AT_ONCE_S = 0.5
+
 
 @dataclass(slots=True)
 class Progress:
-    """Writes ``[  12.3s] what … 4.1s``: printed when the step starts, completed when it ends."""
+    """Writes ``[  12.3s] what …`` when a step starts and ``[  16.4s] what: 4.1s`` when it ends, unless at once."""
 
     out: TextIO = field(default_factory=lambda: sys.stderr)
-    began: float = field(default_factory=time.monotonic)
+    clock: Callable[[], float] = time.monotonic
+    began: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.began = self.clock()
 
     def elapsed(self) -> float:
         """Seconds since this object was made."""
-        return time.monotonic() - self.began
+        return self.clock() - self.began
 
     def say(self, text: str) -> None:
         """Write one complete line."""
@@ -26,11 +35,13 @@ class Progress:
     @contextmanager
     def step(self, what: str) -> Iterator[None]:
         """Show that ``what`` is being done, and how long it took or that it failed."""
-        start = time.monotonic()
-        print(f"[{self.elapsed():6.1f}s] {what} …", end="", file=self.out, flush=True)
+        start = self.elapsed()
+        self.say(f"{what} …")
         try:
             yield
         except BaseException:
-            print(f" failed after {time.monotonic() - start:.1f}s", file=self.out, flush=True)
+            self.say(f"{what}: failed after {self.elapsed() - start:.1f}s")
             raise
-        print(f" {time.monotonic() - start:.1f}s", file=self.out, flush=True)
+        took = self.elapsed() - start
+        if took >= AT_ONCE_S:
+            self.say(f"{what}: {took:.1f}s")

@@ -40,7 +40,7 @@ def test_a_healthy_report_ends_with_what_to_export():
     assert "etcd                 running  pid 7" in report
     assert report.splitlines()[-3:] == [
         "export KUBECONFIG=/s/kubeconfig",
-        "export PATH=/c/k:/c/h:$PATH",
+        "export PATH=/c/k:$PATH",
         "export TANDEM_REGISTRY=10.89.7.1:5000",
     ]
 

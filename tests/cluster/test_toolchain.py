@@ -6,24 +6,36 @@ from e2e.cluster import toolchain
 from e2e.cluster.errors import MissingProgramError
 from e2e.cluster.toolchain import TOOLS
 
-VERSIONS = {"kubernetes": "v1.34.4", "etcd": "v3.6.7", "registry": "v3.0.0", "coredns": "v1.15.0", "helm": "v3.21.4"}
+VERSIONS = {
+    "kubernetes": {"kubernetes": "v1.34.4", "helm": "v3.19.5", "coredns": "v1.13.1"},
+    "etcd": {"etcd": "v3.6.7"},
+    "registry": {"registry": "v3.0.0"},
+}
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_versions_are_pinned(tool):
-    assert tool.version() == VERSIONS[tool.name]
+    assert tool.versions() == VERSIONS[tool.name]
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_every_module_has_its_sum(tool):
     sums = tool.folder.joinpath("go.sum").read_text()
-    assert f"{tool.module} {tool.version()} h1:" in sums
+    for name, module in ((tool.name, tool.module), *tool.beside):
+        assert f"{module} {tool.versions()[name]} h1:" in sums
 
 
 def test_clients_can_read_the_version_of_kubernetes():
     flags = next(tool for tool in TOOLS if tool.name == "kubernetes").ldflags()
     for value in ("gitVersion=v1.34.4", "gitMajor=1", "gitMinor=34"):
         assert f"-X k8s.io/component-base/version.{value}" in flags
+
+
+def test_helm_renders_for_the_kubernetes_it_stands_beside():
+    flags = next(tool for tool in TOOLS if tool.name == "kubernetes").ldflags()
+    assert "-X helm.sh/helm/v3/internal/version.version=v3.19.5" in flags
+    assert "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor=1" in flags
+    assert "-X helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor=34" in flags
 
 
 @pytest.mark.parametrize(
