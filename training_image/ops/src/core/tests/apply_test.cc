@@ -3,32 +3,17 @@
 #include <limits>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "core/tests/bare_table.h"
 #include "core/tests/check.h"
+#include "core/tests/thread_pool.h"
 
 namespace tandem {
 namespace {
 
 using testing::BareRows;
 using testing::BareTable;
-
-class Threads : public Parallel {
- public:
-  explicit Threads(int threads) : threads_(threads) {}
-  int threads() const override { return threads_; }
-  void Run(int shards, const std::function<void(int)>& body) const override {
-    std::vector<std::thread> threads;
-    for (int shard = 1; shard < shards; ++shard) threads.emplace_back(body, shard);
-    body(0);
-    for (std::thread& thread : threads) thread.join();
-  }
-
- private:
-  const int threads_;
-};
 
 Optimizer Adam() {
   Optimizer optimizer;
@@ -52,7 +37,7 @@ BareRows Trained(int threads, int dim) {
     std::vector<float> grads;
     for (int i = 0; i < positions; ++i) handles.push_back(random() % 9 == 0 ? kNoHandle : all[random() % kRows]);
     for (int i = 0; i < positions * dim; ++i) grads.push_back(static_cast<float>(random()) * 1e-9f - 2);
-    CHECK(applier.Apply(handles.data(), handles.size(), grads.data(), 0.01f, Threads(threads)).ok());
+    CHECK(applier.Apply(handles.data(), handles.size(), grads.data(), 0.01f, testing::ThreadPool(threads)).ok());
   }
   return table.Contents();
 }
@@ -118,7 +103,7 @@ TEST(ARefusedStepNamesTheFirstPositionAndChangesNothing) {
       bad[c.at] = c.handle;
       bad[kPositions - 1] = c.at == kPositions - 1 ? c.handle : foreign;  // a later one is not named
       grads[c.at * kDim + 1] = c.grad;
-      const Status status = applier.Apply(bad.data(), bad.size(), grads.data(), 0.1f, Threads(threads));
+      const Status status = applier.Apply(bad.data(), bad.size(), grads.data(), 0.1f, testing::ThreadPool(threads));
       CHECK(status.why().rfind(c.says, 0) == 0);
       CHECK(table.Contents() == before);
     }
