@@ -1,8 +1,9 @@
 """Admission on a real click log: ``python -m bench.ops.admission_globo LOG.parquet``.
 
 The log is read hour by hour: each hour is scored with what was learned until it began, and is then learned, once, in
-order. All rules see the same samples; an id without a row reads zeros. AUC is of all hours after the first day, and of
-each of them; rows are those at the end. The log is Globo's page views, or another Parquet file with its columns.
+order, with a table for each field. All rules see the same samples; an id without a row reads zeros. AUC is of all hours
+after the first day, and of each of them; rows are those at the end. The log is Globo's page views, or another Parquet
+file with its columns.
 """
 
 import argparse
@@ -27,7 +28,8 @@ from bench.side import ROOT
 DIM = 8
 BATCH = 2_048
 HOUR, DAY = 3_600, 86_400
-SKETCH_BYTES = 2 * 2**20
+SKETCH_BYTES = 2**19
+"""Of each field."""
 ROW_BYTES = 8 + DIM * 4 * 2
 RESULTS = ROOT / "build" / "bench" / "admission_globo.json"
 
@@ -39,8 +41,8 @@ class Outcome:
     Attributes:
       rule: its name and numbers.
       seed: of the rows.
-      rows: in the table at the end.
-      sketch_rows: rows of the bytes that the rule's sketch has.
+      rows: in all tables at the end.
+      sketch_rows: rows of the bytes that the rule's sketch have.
       auc: of all scored samples together.
       hourly_auc: the mean over the hours, each by itself.
     """
@@ -53,54 +55,71 @@ class Outcome:
     hourly_auc: float
 
 
-def rules(thresholds: Sequence[int], ends_at: int) -> Iterator[tuple[str, Admission]]:
-    """Return the rules that are compared, by their words."""
+def rules(thresholds: Sequence[int], theta: int, confidences: Sequence[float]) -> Iterator[tuple[str, Admission]]:
+    """Return the rules that are compared, by their words.
+
+    Args:
+      thresholds: of counting.
+      theta: occurrences within a day that the predicting rules look for.
+      confidences: theirs.
+    """
     yield "Every", Every()
-    for theta in thresholds:
-        yield f"CountAtLeast({theta})", CountAtLeast(theta, sketch_bytes=4 * SKETCH_BYTES)
-        yield f"Bernoulli(1/{theta})", Bernoulli(1 / theta)
-        yield f"Poisson({theta}, one day)", Poisson(theta, DAY, sketch_bytes=SKETCH_BYTES)
-        yield f"GammaPoisson({theta}, one day)", GammaPoisson(theta, DAY, sketch_bytes=SKETCH_BYTES)
-        yield f"GammaPoisson({theta}, to the end)", GammaPoisson(theta, ends_at=ends_at, sketch_bytes=SKETCH_BYTES)
+    for threshold in thresholds:
+        yield f"CountAtLeast({threshold})", CountAtLeast(threshold, sketch_bytes=SKETCH_BYTES)
+    for threshold in thresholds:
+        yield f"Bernoulli(1/{threshold})", Bernoulli(1 / threshold)
+    for confidence in confidences:
+        told = {"threshold": theta, "horizon": DAY, "confidence": confidence, "sketch_bytes": SKETCH_BYTES}
+        for kind in (Poisson, GammaPoisson):
+            yield f"{kind.__name__}({theta}, one day), q ≥ {confidence:g}", kind(**told)
 
 
 class Model:
     """Logistic regression on the concatenated rows of a sample's ids; dense weights and rows have Adagrad steps.
 
     Args:
-      rule: of the table.
+      rule: of the tables, one for each field.
       fields: ids per sample.
       seed: of the rows and the dense weights.
     """
 
     def __init__(self, rule: Admission, fields: int, seed: int) -> None:
-        self.table = tandem_ops.HashVariable(
-            "id",
-            dim=DIM,
-            initializer=tandem_ops.Uniform(0.05),
-            optimizer=tandem_ops.Adagrad(0.02),
-            seed=seed,
-            admission=rule,
-        )
+        self.tables = [
+            tandem_ops.HashVariable(
+                f"field{field}",
+                dim=DIM,
+                initializer=tandem_ops.Uniform(0.05),
+                optimizer=tandem_ops.Adagrad(0.02),
+                seed=seed,
+                admission=rule,
+            )
+            for field in range(fields)
+        ]
         start = np.random.default_rng(seed).choice([-0.5, 0.5], fields * DIM).astype(np.float32)
         self._dense = [tf.Variable(start), tf.Variable(np.float32(-1.0))]
         self._squares = [tf.Variable(tf.fill(weight.shape, 0.1)) for weight in self._dense]
         ids, labels = tf.TensorSpec([None, fields], tf.int64), tf.TensorSpec([None], tf.float32)
         time = tf.TensorSpec([], tf.int64)
         self.learn = tf.function(self._learn, input_signature=[ids, labels, time], autograph=False)
-        self.score = tf.function(lambda at: self._logits(self.table.peek(at)), input_signature=[ids], autograph=False)
+        self.score = tf.function(self._score, input_signature=[ids], autograph=False)
 
-    def _logits(self, rows: tf.Tensor) -> tf.Tensor:
-        flat = tf.reshape(rows, [tf.shape(rows)[0], -1])
-        return tf.linalg.matvec(flat, self._dense[0].read_value()) + self._dense[1].read_value()
+    def rows(self) -> int:
+        """Return how many rows there are."""
+        return sum(int(table.size()) for table in self.tables)
+
+    def _score(self, ids: tf.Tensor) -> tf.Tensor:
+        return self._logits(tandem_ops.grouped_peek(self.tables, tf.unstack(ids, axis=1)))
+
+    def _logits(self, rows: Sequence[tf.Tensor]) -> tf.Tensor:
+        return tf.linalg.matvec(tf.concat(rows, axis=1), self._dense[0].read_value()) + self._dense[1].read_value()
 
     def _learn(self, ids: tf.Tensor, labels: tf.Tensor, time: tf.Tensor) -> None:
-        rows, handles = self.table.lookup(ids, event_time=time)
+        rows, handles = tandem_ops.grouped_lookup(self.tables, tf.unstack(ids, axis=1), event_time=time)
         with tf.GradientTape() as tape:
             tape.watch(rows)
             loss = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(labels, self._logits(rows)))
-        of_rows, *of_dense = tape.gradient(loss, [rows, *self._dense])
-        self.table.apply(handles, of_rows)
+        of_rows, of_dense = tape.gradient(loss, [rows, self._dense])
+        tandem_ops.grouped_apply(self.tables, handles, of_rows)
         for weight, square, gradient in zip(self._dense, self._squares, of_dense, strict=True):
             mean = gradient / BATCH
             weight.assign_sub(0.01 * mean / tf.sqrt(square.assign_add(tf.square(mean))))
@@ -125,17 +144,17 @@ def replay(stream: Stream, seconds: npt.NDArray[np.int64], rule: Admission, seed
     return model, auc(np.concatenate(labels), np.concatenate(scores)), statistics.mean(hourly)
 
 
-def run(path: Path, thresholds: Sequence[int], seeds: Sequence[int]) -> list[Outcome]:
-    """Measure all rules on a log."""
+def run(path: Path, compared: Sequence[tuple[str, Admission]], seeds: Sequence[int]) -> list[Outcome]:
+    """Measure rules on a log."""
     stream = read_log(path)
     milliseconds = pq.read_table(path, columns=["ts_ms"]).column("ts_ms").to_numpy().astype(np.int64)
     seconds = (milliseconds - milliseconds[0]) // 1000
     outcomes = []
     for seed in seeds:
-        for words, rule in rules(thresholds, int(seconds[-1])):
+        for words, rule in compared:
             model, all_hours, mean = replay(stream, seconds, rule, seed)
-            sketch_rows = int(getattr(rule, "sketch_bytes", 0)) // ROW_BYTES
-            outcomes.append(Outcome(words, seed, int(model.table.size()), sketch_rows, all_hours, mean))
+            sketch_rows = len(model.tables) * int(getattr(rule, "sketch_bytes", 0)) // ROW_BYTES
+            outcomes.append(Outcome(words, seed, model.rows(), sketch_rows, all_hours, mean))
             _say(json.dumps(asdict(outcomes[-1]), ensure_ascii=False))
             write(outcomes)
     return outcomes
@@ -178,9 +197,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("log", type=Path, help="Parquet")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--thresholds", type=int, nargs="+", default=(3, 5, 10))
+    parser.add_argument("--thresholds", type=int, nargs="+", default=(2, 3, 10), help="of the counting rule")
+    parser.add_argument("--theta", type=int, default=10, help="of the predicting rules")
+    parser.add_argument("--confidences", type=float, nargs="+", default=(0.2, 0.5, 0.8, 0.95))
     options = parser.parse_args()
-    _say(table(run(options.log, options.thresholds, range(options.seeds))))
+    compared = list(rules(options.thresholds, options.theta, options.confidences))
+    _say(table(run(options.log, compared, range(options.seeds))))
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ def test_the_page_and_the_picture_name_every_rule(tmp_path):
     found = [asdict(outcome) for outcome in outcomes()]
     page = table(found)
     assert page.count("\n") == 1 + len(list(rules(SMALL)))
-    assert "| GammaPoisson | q ≥ 0.2 | 701 | 801 | 0.60 % (0.50 … 0.70) |" in page
+    assert "| GammaPoisson | q ≥ 0.15 | 701 | 801 | 0.60 % (0.50 … 0.70) |" in page
     admission_picture.draw_tradeoff(found, tmp_path / "a.svg")
     admission_picture.draw_tradeoff(found, tmp_path / "b.svg")
     picture = (tmp_path / "a.svg").read_bytes()
