@@ -1,18 +1,23 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import tandem_ops as ops
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.ops import oracles
 from tests.ops.tables import assert_same, make_table
 
-Floats = npt.NDArray[Any]
 DIM = 3
+FORMS = [
+    ops.GroupLasso(base, l1=0.02, l2=0.01, l21=0.05, form=form)
+    for form in ("prox", "dual_averaging", "published")
+    for base in (ops.Adagrad(learning_rate=0.1), ops.Adam(learning_rate=0.05, beta2=0.99, epsilon=1e-4))
+]
 OPTIMIZERS = [
     ops.SGD(learning_rate=0.1),
     ops.Adagrad(learning_rate=0.1),
@@ -20,35 +25,19 @@ OPTIMIZERS = [
     ops.Adam(learning_rate=0.01),
     ops.Adam(learning_rate=0.1, beta1=0.5, beta2=0.9, epsilon=1e-4),
     ops.Adam(learning_rate=0.1, beta1=0.0, beta2=0.99),
+    ops.Momentum(learning_rate=0.05),
+    ops.Momentum(learning_rate=0.05, momentum=0.5, nesterov=True),
+    ops.Ftrl(learning_rate=0.1, l1=0.1, l2=0.01),
+    ops.Ftrl(learning_rate=0.5, power=0.3, initial_accumulator=0.0, epsilon=1.0),
+    ops.GroupLasso(ops.SGD(learning_rate=0.1), l1=0.05, l2=0.1, l21=0.2),
+    *FORMS,
 ]
-
-
-class Oracle:
-    """The formulas of optimizers.py, in float64, with a row's own t."""
-
-    def __init__(self, optimizer: ops.Optimizer, rows: dict[int, Floats]) -> None:
-        self.optimizer = optimizer
-        self.x = {key: row.astype(np.float64) for key, row in rows.items()}
-        start = getattr(optimizer, "initial_accumulator", 0.0)
-        self.slots = {key: [np.full(DIM, start) for _ in range(optimizer.slots)] for key in rows}
-        self.t = dict.fromkeys(rows, 0)
-
-    def step(self, key: int, g: Floats) -> None:
-        self.t[key] += 1
-        self.x[key] -= self.optimizer.learning_rate * self.direction(self.slots[key], self.t[key], g)
-
-    def direction(self, slots: list[Floats], t: int, g: Floats) -> Floats:
-        match self.optimizer:
-            case ops.SGD():
-                return g
-            case ops.Adagrad(epsilon=epsilon):
-                slots[0] += g**2
-                return g / (np.sqrt(slots[0]) + epsilon)
-            case ops.Adam(beta1=b1, beta2=b2, epsilon=epsilon):
-                slots[0] = b1 * slots[0] + (1 - b1) * g
-                slots[1] = b2 * slots[1] + (1 - b2) * g**2
-                return slots[0] / (1 - b1**t) / (np.sqrt(slots[1] / (1 - b2**t)) + epsilon)
-        raise AssertionError(self.optimizer)
+# The same with one kind of penalty alone, and with penalties that kill most rows.
+PENALISED = [
+    replace(optimizer, l1=l1, l2=0.0, l21=l21)
+    for optimizer in FORMS
+    for l1, l21 in ((0.03, 0.0), (0.0, 0.1), (0.05, 0.5))
+]
 
 
 magnitudes = st.floats(0.015625, 4.0, width=32)
@@ -57,28 +46,36 @@ gradients = st.tuples(values, values, values)
 batches = st.lists(st.lists(st.tuples(st.integers(-2, 2), gradients), min_size=1, max_size=6), min_size=1, max_size=12)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("optimizer", [*OPTIMIZERS, *PENALISED], ids=repr)
 @given(batches=batches)
+@settings(max_examples=12)
 def test_random_sequences_follow_the_formula(optimizer, batches):
     table = make_table(optimizer=optimizer, initializer=ops.Uniform(1.0))
     ids = np.arange(-2, 3, dtype=np.int64)
-    oracle = Oracle(optimizer, dict(zip(ids.tolist(), table.lookup(ids)[0].numpy(), strict=True)))
+    begun = zip(ids.tolist(), table.lookup(ids)[0].numpy(), strict=True)
+    rows = {key: oracles.born(optimizer, row) for key, row in begun}
     for batch in batches:
         keys = np.array([key for key, _ in batch], np.int64)
         grads = np.array([grad for _, grad in batch], np.float32)
         table.apply(table.lookup(keys)[1], grads)
         for key in np.unique(keys).tolist():
-            oracle.step(key, grads[keys == key].astype(np.float64).sum(axis=0))
+            oracles.step(optimizer, rows[key], grads[keys == key].astype(np.float64).sum(axis=0))
     snapshot = table.snapshot()
-    assert snapshot.steps.tolist() == list(oracle.t.values())
-    np.testing.assert_allclose(snapshot.rows, list(oracle.x.values()), rtol=2e-5, atol=2e-5)
-    if optimizer.slots:
-        slots = [np.concatenate(slot) for slot in oracle.slots.values()]
-        np.testing.assert_allclose(snapshot.slots, slots, rtol=2e-5, atol=1e-6)
+    assert snapshot.steps.tolist() == [row.t for row in rows.values()]
+    np.testing.assert_allclose(snapshot.rows, [row.x for row in rows.values()], rtol=2e-5, atol=3e-5)
+    for at, name in enumerate(optimizer.slot_names):
+        slots = snapshot.slots[:, at * DIM : (at + 1) * DIM]
+        if name == "pull":
+            # What is left of terms that cancel, in units of the gradients.
+            expected = [np.zeros(DIM) if row.z is None else row.pull() for row in rows.values()]
+            np.testing.assert_allclose(slots, expected, rtol=2e-5, atol=2e-3)
+        else:
+            np.testing.assert_allclose(slots, [row.slots[name] for row in rows.values()], rtol=2e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+@pytest.mark.parametrize("optimizer", [OPTIMIZERS[0], OPTIMIZERS[3], FORMS[3]], ids=repr)
 @given(batch=st.lists(st.tuples(st.integers(0, 3), gradients), min_size=1, max_size=10))
+@settings(max_examples=25)
 def test_duplicates_are_one_step_of_their_sum_in_order(optimizer, batch):
     keys = np.array([key for key, _ in batch], np.int64)
     grads = np.array([grad for _, grad in batch], np.float32)
@@ -140,6 +137,10 @@ def test_the_learning_rate_of_a_call(rate):
         (lambda: ops.Adam(learning_rate=1.0, beta1=1.0), r"Adam\.beta1 must be finite, at least 0\.0, below 1\.0"),
         (lambda: ops.Adam(learning_rate=1.0, beta2=-0.5), r"Adam\.beta2"),
         (lambda: ops.Adam(learning_rate=1.0, epsilon=0.0), r"Adam\.epsilon"),
+        (lambda: ops.Momentum(learning_rate=1.0, momentum=1.0), r"Momentum\.momentum"),
+        (lambda: ops.Ftrl(learning_rate=1.0, power=1.5), r"Ftrl\.power must be finite, at least 0\.0, below 1\.0"),
+        (lambda: ops.Ftrl(learning_rate=1.0, initial_accumulator=0.0), r"Ftrl\.epsilon must be above 0"),
+        (lambda: ops.Ftrl(learning_rate=1.0, l2=-1.0), r"Ftrl\.l2"),
     ],
 )
 def test_impossible_parameters_are_refused(make, message):

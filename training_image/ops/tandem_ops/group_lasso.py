@@ -56,8 +56,14 @@ class GroupLasso(Optimizer):
     algorithm 1 (published); Yuan & Lin 2006 (the penalty); Xiao 2010 (dual averaging).
 
     Example:
-      >>> GroupLasso(Adam(0.001), l21=1e-4, form="dual_averaging").slot_names
-      ('m', 'v', 'pull')
+      >>> import tandem_ops as ops
+      >>> optimizer = ops.GroupLasso(ops.SGD(learning_rate=1.0), l21=0.1)
+      >>> table = ops.HashVariable("brand", dim=4, initializer=ops.Zeros(), optimizer=optimizer)
+      >>> rows, handles = table.lookup([1, 2])
+      >>> table.apply(handles, [[-0.5, 0.0, 0.0, 0.0], [-0.1, 0.1, 0.1, 0.0]])  # norms .5 and .17; √4·.1 = .2
+      >>> table.peek([1, 2]).numpy().round(6)
+      array([[0.3, 0. , 0. , 0. ],
+             [0. , 0. , 0. , 0. ]], dtype=float32)
     """
 
     learning_rate: float = field(init=False)

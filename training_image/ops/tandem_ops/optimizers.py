@@ -22,7 +22,7 @@ class Optimizer:
     """
 
     learning_rate: float
-    _KIND: ClassVar[str]
+    _KIND: ClassVar[str] = ""
     _SLOTS: ClassVar[tuple[str, ...]] = ()
     _NOT_TOLD: ClassVar[frozenset[str]] = frozenset({"learning_rate"})
 
@@ -57,17 +57,6 @@ class Optimizer:
     def options(self) -> dict[str, float]:
         """Return what the core is told beside the kind: the formula's numbers by their names, no learning rate."""
         return {f.name: float(getattr(self, f.name)) for f in fields(self) if f.name not in self._NOT_TOLD}
-
-    @property
-    def parameters(self) -> tuple[float, float, float, float]:
-        """Initial accumulator, beta1, beta2, epsilon; 0 for what the formula lacks."""
-        told = self.options()
-        return (
-            told.get("initial_accumulator", 0.0),
-            told.get("beta1", 0.0),
-            told.get("beta2", 0.0),
-            told.get("epsilon", 0.0),
-        )
 
     def _require(
         self, what: str, value: float, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf
