@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 MARKS = {
     "CountAtLeast": ("#7a7a7a", "s"),
@@ -18,6 +19,8 @@ MARKS = {
 def draw_tradeoff(outcomes: Sequence[Mapping[str, float | str]], path: Path) -> None:
     """Draw lost events over rows, sketch included, medians over seeds; the corner of the goal is shaded.
 
+    Hollow marks: other sketches than 512 KiB, and draws.
+
     Args:
       outcomes: as ``admission_simulation`` writes them.
       path: an SVG file.
@@ -28,13 +31,18 @@ def draw_tradeoff(outcomes: Sequence[Mapping[str, float | str]], path: Path) -> 
     axes = figure.subplots()
     for rule, (colour, marker) in MARKS.items():
         for told, rows, lost in _medians(outcomes, rule):
-            draws = told == "draw" or "sketch" in told
-            axes.plot(
-                100 * rows / every, lost, marker, color=colour, ms=5, mfc="white" if draws else colour, label=rule
+            aside = told == "draw" or ", sketch" in told
+            share = 100 * rows / every
+            axes.plot(share, lost, marker, color=colour, ms=5, mfc="white" if aside else colour, label=rule)
+            below = aside or rule == "Poisson"
+            words = told.rpartition("sketch ")[2] if aside else told
+            axes.annotate(
+                words, (share, lost), textcoords="offset points", xytext=(4, -9 if below else 3), fontsize=6.5
             )
-            axes.annotate(told, (100 * rows / every, lost), textcoords="offset points", xytext=(6, 2), fontsize=6.5)
     axes.fill_between([0, 25], 0.05, 0.6, color="#1f6f8b", alpha=0.1, lw=0)
     axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0.1)
     axes.set_xlabel("rows and sketch, % of the rows that no filter makes")
