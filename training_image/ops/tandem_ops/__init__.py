@@ -11,6 +11,7 @@ Example:
 import importlib
 from types import ModuleType
 
+from tandem_ops.admission import Admission, Bernoulli, CountAtLeast, Every, GammaPoisson, Poisson
 from tandem_ops.block_folder import read_folder, write_folder
 from tandem_ops.block_index import StreamIndex
 from tandem_ops.blocks import Block, BlockStream
@@ -31,19 +32,25 @@ from tandem_ops.hash_variable import NO_HANDLE, HashVariable
 from tandem_ops.initializers import Initializer, TruncatedNormal, Uniform, Zeros
 from tandem_ops.optimizers import SGD, Adagrad, Adam, Ftrl, Momentum, Optimizer
 from tandem_ops.snapshots import Delta, Snapshot
+from tandem_ops.upkeep import Swept, TableStats
 
 __all__ = [
     "NO_HANDLE",
     "SGD",
     "Adagrad",
     "Adam",
+    "Admission",
     "BadConfiguration",
+    "Bernoulli",
     "Block",
     "BlockStream",
     "BlocksRefused",
     "CollisionCounter",
+    "CountAtLeast",
     "Delta",
+    "Every",
     "Ftrl",
+    "GammaPoisson",
     "GroupLasso",
     "HashVariable",
     "Initializer",
@@ -52,9 +59,12 @@ __all__ = [
     "Momentum",
     "NotEager",
     "Optimizer",
+    "Poisson",
     "Snapshot",
     "StreamIndex",
     "StreamUnfinished",
+    "Swept",
+    "TableStats",
     "TandemOpsError",
     "TruncatedNormal",
     "Uniform",

@@ -1,35 +1,33 @@
 """The elastic embedding table."""
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
 from tandem_ops import arguments
+from tandem_ops.admission import Admission, Every
 from tandem_ops.arguments import TensorLike
 from tandem_ops.block_index import StreamIndex
 from tandem_ops.blocks import BlockStream, Read, load_blocks
-from tandem_ops.description import describe
-from tandem_ops.errors import BadConfiguration, NotEager
+from tandem_ops.description import AtLimit, Options
+from tandem_ops.errors import NotEager
 from tandem_ops.grouped import grouped_apply, grouped_lookup, grouped_peek
 from tandem_ops.initializers import Initializer
 from tandem_ops.native import kernels
 from tandem_ops.optimizers import Optimizer
 from tandem_ops.snapshots import Delta, Snapshot
+from tandem_ops.tracking import TrackedTable
+from tandem_ops.upkeep import Swept, TableStats
 
 NO_HANDLE = -1
 """The handle of an id that got no row; ``apply`` passes over it."""
 
-MAX_DIM = 65536
-
-# What a TensorFlow checkpoint has of a table.
-_COLUMNS = ("keys", "rows", "slots", "steps", "seen")
-_LAYOUT = "layout"
+_USUAL = {"admission": Every(), "default_value": 0.0, "max_bytes": 0, "at_limit": "refuse"}
 
 
-class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: ignore[misc] # TensorFlow ships no types
+class HashVariable(TrackedTable):
     """An embedding table whose rows appear when an id is first looked up: no vocabulary, no reserved size.
 
     Training is two steps, so that an id is hashed once: ``lookup`` returns rows and handles, ``apply`` takes the
@@ -47,7 +45,12 @@ class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: igno
       dim: values per row, 1 … 65536.
       initializer: how rows begin.
       optimizer: how rows learn; with its slots it decides the table's layout.
-      seed: of the initializer; any int64.
+      seed: of the initializer and the admission rule; any int64.
+      admission: which ids get a row; the others read the default row and have the handle ``NO_HANDLE``.
+      default_value: every value of the default row, which ids without a row read.
+      max_bytes: bound of what rows, index and filter take; 0 for none.
+      at_limit: at that bound, whether new ids get no row (refuse) or the least recently seen rows leave for them
+        (evict).
 
     Raises:
       BadConfiguration: an argument is out of its range.
@@ -66,42 +69,51 @@ class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: igno
              [ 0. ,  0. ]], dtype=float32)
     """
 
-    def __init__(self, name: str, *, dim: int, initializer: Initializer, optimizer: Optimizer, seed: int = 0) -> None:
-        if not name:
-            raise BadConfiguration("HashVariable.name must not be empty: messages name the table by it")
-        if not 1 <= dim <= MAX_DIM:
-            raise BadConfiguration(f'HashVariable "{name}": dim must be in 1 … {MAX_DIM}, not {dim}')
-        if not -(2**63) <= seed < 2**63:
-            raise BadConfiguration(f'HashVariable "{name}": seed must fit into int64, not {seed}')
-        super().__init__()
+    def __init__(  # noqa: PLR0913 (a table's options, each by its name)
+        self,
+        name: str,
+        *,
+        dim: int,
+        initializer: Initializer,
+        optimizer: Optimizer,
+        seed: int = 0,
+        admission: Admission = Every(),  # noqa: B008 (a value)
+        default_value: float = 0.0,
+        max_bytes: int = 0,
+        at_limit: AtLimit = "refuse",
+    ) -> None:
+        super().__init__(
+            Options(name, dim, initializer, optimizer, seed, admission, default_value, max_bytes, at_limit)
+        )
         self.name = name
         self.dim = dim
         self.initializer = initializer
         self.optimizer = optimizer
         self.seed = seed
-        self._description = describe(dim=dim, seed=seed, initializer=initializer, optimizer=optimizer)
-        with tf.init_scope():
-            self._resource_handle = self._create_resource()
-        self.device: str = self._resource_handle.device
 
     def __repr__(self) -> str:
         how = f"initializer={self.initializer}, optimizer={self.optimizer}, seed={self.seed}"
-        return f"HashVariable({self.name!r}, dim={self.dim}, {how})"
+        more = [
+            f", {name}={getattr(self.options, name)!r}"
+            for name, usual in _USUAL.items()
+            if getattr(self.options, name) != usual
+        ]
+        return f"HashVariable({self.name!r}, dim={self.dim}, {how}{''.join(more)})"
 
     def lookup(self, ids: TensorLike, *, event_time: TensorLike = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """Find the rows of ids for training, and make those that are missing.
 
         Args:
           ids: int64 or string, of any shape; strings are keyed by :func:`fingerprint`.
-          event_time: int64 scalar, the event time of the samples in the caller's unit; a row keeps the greatest it
-            was told.
+          event_time: int64 scalar in 0 … 2³² - 1, the event time of the samples in the caller's unit (seconds, say);
+            a row keeps the greatest it was told. 0 where it is not known.
 
         Returns:
           rows, float32 [..., dim], and handles, int64 [...]: generation in the upper 32 bits, row in the lower. A
           handle is good until its id is removed or the table restored, and in this process only.
 
         Raises:
-          tf.errors.InvalidArgumentError: ids have another dtype, or event_time is no scalar.
+          tf.errors.InvalidArgumentError: ids have another dtype, or event_time is no scalar or does not fit.
         """
         (rows,), (handles,) = grouped_lookup([self], [ids], event_time=event_time)
         return rows, handles
@@ -113,7 +125,7 @@ class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: igno
           ids: int64 or string, of any shape.
 
         Returns:
-          float32 [..., dim]; zeros, the default row, for an id without a row.
+          float32 [..., dim]; the default row for an id without a row.
 
         Raises:
           tf.errors.InvalidArgumentError: ids have another dtype.
@@ -280,26 +292,78 @@ class HashVariable(tf.saved_model.experimental.TrackableResource):  # type: igno
         when = arguments.tensor(self, "epoch", epoch, tf.int64, shape=())
         kernels.tandem_ack(self.resource_handle, when, consumer=consumer)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> "HashVariable":
-        raise BadConfiguration(
-            f'HashVariable "{self.name}" cannot be copied: make another one and restore a snapshot into it'
+    def leave(self, consumer: int) -> None:
+        """Say that a consumer asks for no more deltas, so that removals are not kept in mind for it.
+
+        Raises:
+          tf.errors.InvalidArgumentError: there is no such consumer.
+        """
+        kernels.tandem_leave(self.resource_handle, consumer=consumer)
+
+    def sweep(self, *, seen_before: TensorLike = 0, zero_rows: bool = False, rows: int = 65536) -> Swept:
+        """Look at some rows and remove those that may leave; the next call goes on where this one ended.
+
+        Lookups and steps go on beside it. Each removal leaves a tombstone for the next delta.
+
+        Args:
+          seen_before: event time; rows whose last training lookup was before it leave, but not those that were never
+            told a time. 0: none.
+          zero_rows: whether rows leave that have taken a step and are exactly zero.
+          rows: places to look at.
+
+        Raises:
+          tf.errors.InvalidArgumentError: seen_before or rows is out of its range.
+          NotEager: called inside a tf.function.
+
+        Example:
+          >>> import tandem_ops as ops
+          >>> table = ops.HashVariable("user", dim=2, initializer=ops.Zeros(), optimizer=ops.SGD(0.5))
+          >>> _ = table.lookup([1, 2], event_time=100), table.lookup([2, 3], event_time=200)
+          >>> table.sweep(seen_before=150).removed, table.keys().numpy().tolist()
+          (1, [2, 3])
+        """
+        self._require_eager("sweep")
+        swept = kernels.tandem_sweep(
+            self.resource_handle,
+            arguments.tensor(self, "seen_before", seen_before, tf.int64, shape=()),
+            arguments.tensor(self, "rows", rows, tf.int64, shape=()),
+            zero_rows=zero_rows,
         )
+        looked, unseen, zero, wrapped = swept.numpy().tolist()
+        return Swept(looked, unseen, zero, bool(wrapped))
 
-    def _create_resource(self) -> tf.Tensor:
-        return kernels.tandem_hash_variable(table_name=self.name, description=self._description)
+    def stats(self) -> TableStats:
+        """Count rows, bytes, and what did not become a row.
 
-    def _serialize_to_tensors(self) -> dict[str, tf.Tensor]:
-        columns = kernels.tandem_snapshot(self.resource_handle)
-        return {**dict(zip(_COLUMNS, columns, strict=True)), _LAYOUT: tf.constant(self.optimizer.layout)}
+        Raises:
+          NotEager: called inside a tf.function.
+        """
+        self._require_eager("stats")
+        return TableStats(*kernels.tandem_stats(self.resource_handle).numpy().tolist())
 
-    def _restore_from_tensors(self, restored_tensors: dict[str, tf.Tensor]) -> tf.Operation:
-        right = tf.debugging.assert_equal(
-            restored_tensors[_LAYOUT],
-            self.optimizer.layout,
-            f'HashVariable "{self.name}": slots in the checkpoint are not those of {self.optimizer}',
-        )
-        with tf.control_dependencies([] if right is None else [right]):
-            return kernels.tandem_restore(self.resource_handle, *(restored_tensors[name] for name in _COLUMNS))
+    def admission_state(self) -> npt.NDArray[np.int64]:
+        """Copy what the admission rule has counted; int64 [n], empty for a rule that counts nothing.
+
+        Raises:
+          NotEager: called inside a tf.function.
+        """
+        self._require_eager("admission_state")
+        state: npt.NDArray[np.int64] = kernels.tandem_admission_state(self.resource_handle).numpy()
+        return state
+
+    def restore_admission(self, state: npt.NDArray[np.int64]) -> None:
+        """Replace what the admission rule has counted; checks everything first.
+
+        Args:
+          state: int64 [n], of ``admission_state`` of a table with the same rule and sketch.
+
+        Raises:
+          tf.errors.InvalidArgumentError: it is not; the rule's counts are as they were.
+          NotEager: called inside a tf.function.
+        """
+        self._require_eager("restore_admission")
+        counts = arguments.tensor(self, "admission", state, tf.int64)
+        kernels.tandem_load_admission_state(self.resource_handle, counts, check_only=False)
 
     def _require_eager(self, method: str) -> None:
         if not tf.executing_eagerly():

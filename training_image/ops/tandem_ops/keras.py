@@ -5,12 +5,15 @@ import inspect
 from dataclasses import fields, is_dataclass
 from typing import Any, Final
 
+import keras  # type: ignore[import-untyped]
 import numpy as np
 import tensorflow as tf
 
+from tandem_ops.admission import Admission, Every
 from tandem_ops.arguments import TensorLike, refuse
+from tandem_ops.description import AtLimit
 from tandem_ops.embedding import Combiner, embedding_lookup, embedding_lookup_sparse
-from tandem_ops.errors import BadConfiguration
+from tandem_ops.errors import BadConfiguration, LibraryUnusable
 from tandem_ops.hash_variable import HashVariable
 from tandem_ops.initializers import Initializer, Uniform
 from tandem_ops.optimizers import Adam, Optimizer
@@ -18,9 +21,15 @@ from tandem_ops.snapshots import Snapshot
 
 _COLUMNS: Final = ("keys", "rows", "slots", "steps", "seen")
 
+if keras.backend.backend() != "tensorflow":
+    raise LibraryUnusable(
+        f"tandem_ops.keras needs Keras on TensorFlow, here it runs on {keras.backend.backend()}: set "
+        "KERAS_BACKEND=tensorflow before Keras is imported"
+    )
 
-@tf.keras.saving.register_keras_serializable(package="tandem_ops")
-class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlow ships no types
+
+@keras.saving.register_keras_serializable(package="tandem_ops")
+class ElasticEmbedding(keras.layers.Layer):  # type: ignore[misc] # Keras ships no types
     """An embedding whose rows appear when an id is first trained on: any int64 or string, no vocabulary, no size.
 
     Stands where ``keras.layers.Embedding(n, dim)`` stood; ``compile``, ``fit``, ``save``, ``export`` and hand-written
@@ -41,15 +50,23 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
       optimizer: how rows learn.
       combiner: how the rows of a sample become one, for sparse and ragged inputs; None keeps an axis of ids.
       mask_zero: whether id 0 is padding, for layers that take masks.
-      seed: of the initializer.
+      seed: of the initializer and the admission rule.
+      admission: which ids get a row.
+      max_bytes: bound of the table's memory; 0 for none.
+      at_limit: whether at that bound new ids get no row (refuse) or the least recently seen rows leave (evict).
 
     Raises:
       BadConfiguration: an argument is out of its range, or the layer would compute in float16.
 
     Example:
-      >>> import numpy as np, tensorflow as tf, tandem_ops.keras
-      >>> model = tf.keras.Sequential(
-      ...     [tandem_ops.keras.ElasticEmbedding(8), tf.keras.layers.Flatten(), tf.keras.layers.Dense(1)]
+      >>> import keras, numpy as np, tandem_ops.keras
+      >>> model = keras.Sequential(
+      ...     [
+      ...         keras.Input([2], dtype="int64"),
+      ...         tandem_ops.keras.ElasticEmbedding(8),
+      ...         keras.layers.Flatten(),
+      ...         keras.layers.Dense(1),
+      ...     ]
       ... )
       >>> model.compile("adam", "mse")
       >>> history = model.fit(np.array([[7, 2**62], [8, 7]]), np.array([0.0, 1.0]), verbose=0)
@@ -66,10 +83,13 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
         combiner: Combiner | None = None,
         mask_zero: bool = False,
         seed: int = 0,
+        admission: Admission = Every(),  # noqa: B008 (a value)
+        max_bytes: int = 0,
+        at_limit: AtLimit = "refuse",
         **layer: Any,  # noqa: ANN401 (name, dtype and the rest of a Keras layer)
     ) -> None:
         super().__init__(**layer)
-        if "float16" in (self.compute_dtype, tf.keras.config.dtype_policy().compute_dtype):
+        if "float16" in (self.compute_dtype, keras.config.dtype_policy().compute_dtype):
             raise BadConfiguration(
                 f"ElasticEmbedding {self.name!r}: float16 needs a scaled loss, whose gradients must not reach rows; "
                 "use mixed_bfloat16 or float32"
@@ -80,7 +100,14 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
         self.autocast = False
         self.supports_jit = False
         self.table = HashVariable(
-            self.name, dim=dim, initializer=initializer or Uniform(0.05), optimizer=optimizer or Adam(0.001), seed=seed
+            self.name,
+            dim=dim,
+            initializer=initializer or Uniform(0.05),
+            optimizer=optimizer or Adam(0.001),
+            seed=seed,
+            admission=admission,
+            max_bytes=max_bytes,
+            at_limit=at_limit,
         )
         self.embeddings = _Rows(self.table)
         self.built = True
@@ -91,7 +118,8 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
         Args:
           inputs: ids, integers or strings, of any shape; tf.SparseTensor or tf.RaggedTensor of rank 2 with a combiner.
           event_time: int64 of any shape; the greatest counts for all rows. Only in training.
-          training: whether to make missing rows and connect rows to the gradient; Keras tells it in ``fit``.
+          training: whether to make missing rows and connect rows to the gradient; Keras tells it in ``fit``. A frozen
+            layer only peeks.
 
         Returns:
           The layer's compute dtype, inputs' shape with dim behind it; [samples, dim] with a combiner.
@@ -101,7 +129,7 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
             combiner asks for.
         """
         when = 0 if event_time is None else tf.reduce_max(tf.cast(event_time, tf.int64))
-        learns = bool(training)
+        learns = bool(training) and self.trainable
         if self.combiner is not None:
             rows = embedding_lookup_sparse(
                 self.table,
@@ -118,7 +146,7 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
 
     def compute_mask(self, inputs: TensorLike, _mask: TensorLike = None) -> TensorLike:
         """Return where inputs are not 0, or None without ``mask_zero``."""
-        return tf.keras.ops.not_equal(inputs, 0) if self.mask_zero else None
+        return keras.ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return inputs' shape with dim behind it, or [samples, dim] with a combiner."""
@@ -126,7 +154,7 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
 
     def compute_output_spec(self, inputs: TensorLike, *_: object, **__: object) -> TensorLike:
         """Return the symbolic output; nothing is looked up."""
-        return tf.keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what ``from_config`` makes an empty layer of the same description from."""
@@ -138,12 +166,15 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
             "combiner": self.combiner,
             "mask_zero": self.mask_zero,
             "seed": self.table.seed,
+            "admission": _as_config(self.table.options.admission),
+            "max_bytes": self.table.options.max_bytes,
+            "at_limit": self.table.options.at_limit,
         }
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ElasticEmbedding":
         """Make an empty layer; the inverse of ``get_config``."""
-        parts = {name: _from_config(config[name]) for name in ("initializer", "optimizer")}
+        parts = {name: _from_config(config[name]) for name in ("initializer", "optimizer", "admission")}
         return cls(**{**config, **parts})
 
     def save_own_variables(self, store: dict[str, Any]) -> None:
@@ -157,7 +188,7 @@ class ElasticEmbedding(tf.keras.layers.Layer):  # type: ignore[misc] # TensorFlo
         self.table.restore(Snapshot(*(np.asarray(store[name]) for name in _COLUMNS)))
 
 
-class _Rows(tf.keras.Variable):  # type: ignore[misc] # TensorFlow ships no types
+class _Rows(keras.Variable):  # type: ignore[misc] # Keras ships no types
     """A layer's weight as Keras sees it: nothing to read, and a gradient that goes to the table."""
 
     def __init__(self, table: HashVariable) -> None:
@@ -176,9 +207,7 @@ class _Rows(tf.keras.Variable):  # type: ignore[misc] # TensorFlow ships no type
         """
         frame = inspect.currentframe()
         asking = frame.f_back.f_locals.get("self") if frame and frame.f_back else None
-        scales = isinstance(asking, tf.keras.optimizers.LossScaleOptimizer) or getattr(
-            asking, "loss_scale_factor", None
-        )
+        scales = isinstance(asking, keras.optimizers.LossScaleOptimizer) or getattr(asking, "loss_scale_factor", None)
         if scales or getattr(asking, "gradient_accumulation_steps", None):
             bends = "scale the gradients" if scales else "not accumulate the gradients"
             raise BadConfiguration(

@@ -10,19 +10,22 @@
 namespace tandem {
 namespace {
 
-using Place = std::variant<int*, uint64_t*, float*, InitializerKind*>;
+using Place = std::variant<int*, int64_t*, uint64_t*, float*, InitializerKind*, LimitPolicy*>;
 
 struct Option {
   std::string_view name;
   Place (*place)(TableOptions&);
 };
 
-// All options of a table but those of its optimizer, whose names the core knows.
+// All options of a table but those of its optimizer and of its admission rule, whose names the core knows.
 constexpr Option kOptions[] = {
     {"dim", [](TableOptions& o) -> Place { return &o.dim; }},
     {"seed", [](TableOptions& o) -> Place { return &o.seed; }},
     {"initializer", [](TableOptions& o) -> Place { return &o.initializer.kind; }},
     {"initializer.scale", [](TableOptions& o) -> Place { return &o.initializer.scale; }},
+    {"default_value", [](TableOptions& o) -> Place { return &o.default_value; }},
+    {"max_bytes", [](TableOptions& o) -> Place { return &o.max_bytes; }},
+    {"at_limit", [](TableOptions& o) -> Place { return &o.at_limit; }},
 };
 
 constexpr std::pair<std::string_view, InitializerKind> kInitializers[] = {
@@ -31,15 +34,25 @@ constexpr std::pair<std::string_view, InitializerKind> kInitializers[] = {
     {"truncated_normal", InitializerKind::kTruncatedNormal},
 };
 
+constexpr std::pair<std::string_view, LimitPolicy> kLimitPolicies[] = {
+    {"refuse", LimitPolicy::kRefuse},
+    {"evict", LimitPolicy::kEvict},
+};
+
 constexpr std::string_view kOptimizer = "optimizer", kOfOptimizer = "optimizer.";
+constexpr std::string_view kAdmission = "admission", kOfAdmission = "admission.";
 constexpr int kMaxDim = 65536;
 
-bool Read(std::string_view text, InitializerKind* kind) {
-  for (const auto& [name, value] : kInitializers) {
+template <typename Kind, size_t kCount>
+bool ReadKind(std::string_view text, const std::pair<std::string_view, Kind> (&kinds)[kCount], Kind* kind) {
+  for (const auto& [name, value] : kinds) {
     if (text == name) return *kind = value, true;
   }
   return false;
 }
+
+bool Read(std::string_view text, InitializerKind* kind) { return ReadKind(text, kInitializers, kind); }
+bool Read(std::string_view text, LimitPolicy* policy) { return ReadKind(text, kLimitPolicies, policy); }
 
 template <typename Number>
 bool Read(std::string_view text, Number* number) {
@@ -53,10 +66,14 @@ Status NoSuchValue(std::string_view name, std::string_view value) {
 
 Status ReadOption(std::string_view name, std::string_view value, TableOptions* options) {
   if (name == kOptimizer) return ReadOptimizerKind(std::string(value), &options->optimizer);
-  if (name.substr(0, kOfOptimizer.size()) == kOfOptimizer) {
+  if (name == kAdmission) return ReadAdmissionRule(std::string(value), &options->admission);
+  const bool of_optimizer = name.substr(0, kOfOptimizer.size()) == kOfOptimizer;
+  if (of_optimizer || name.substr(0, kOfAdmission.size()) == kOfAdmission) {
     double number;
     if (!Read(value, &number)) return NoSuchValue(name, value);
-    return SetOptimizerOption(std::string(name.substr(kOfOptimizer.size())), number, &options->optimizer);
+    const std::string own(name.substr((of_optimizer ? kOfOptimizer : kOfAdmission).size()));
+    return of_optimizer ? SetOptimizerOption(own, number, &options->optimizer)
+                        : SetAdmissionOption(own, number, &options->admission);
   }
   for (const Option& option : kOptions) {
     if (option.name != name) continue;
@@ -80,6 +97,11 @@ Status ReadDescription(const std::string& text, TableOptions* options) {
   if (options->dim < 1 || options->dim > kMaxDim) {
     return Status::Refused("dim must be in 1 … " + std::to_string(kMaxDim) + ", not " + std::to_string(options->dim));
   }
+  if (options->max_bytes < 0) {
+    return Status::Refused("max_bytes must not be negative: " + std::to_string(options->max_bytes));
+  }
+  options->admission.seed = options->seed;
+  if (Status status = CheckAdmission(options->admission); !status.ok()) return status;
   return CheckOptimizer(options->optimizer);
 }
 

@@ -16,9 +16,6 @@ namespace tf = tensorflow;
 using tf::shape_inference::InferenceContext;
 using tf::shape_inference::ShapeHandle;
 
-// Event times are 32 bits in the core.
-constexpr int64_t kGreatestEventTime = 0xFFFFFFFF;
-
 // rows: at each position ids' shape with dim behind it; handles, where there are any: ids' shapes.
 absl::Status RowsShape(InferenceContext* c) {
   std::vector<int> dims;

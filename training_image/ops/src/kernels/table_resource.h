@@ -19,6 +19,9 @@
 
 namespace tandem {
 
+// Event times are 32 bits in the core.
+inline constexpr int64_t kGreatestEventTime = 0xFFFFFFFF;
+
 class TableResource : public tensorflow::ResourceBase {
  public:
   TableResource(std::string name, const TableOptions& options) : name_(std::move(name)), table_(options) {}
