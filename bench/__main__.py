@@ -59,6 +59,7 @@ def parts(name: str, options: argparse.Namespace) -> Mapping[str, Part]:
         "bytes_per_row": lambda: growth.bytes_per_row(scale),
         "tails": lambda: alone.tails(scale),
         "deltas": lambda: alone.deltas(scale),
+        "admission": lambda: _admission(smoke=options.smoke),
     }
 
 
@@ -88,6 +89,14 @@ def _measure(name: str, options: argparse.Namespace) -> bool:
         figures.write(path, [figure for figure in kept if figure.figure not in measured] + found)
         report.write_run(FOLDER / f"{name}.run.json", origin)
     return failed
+
+
+def _admission(*, smoke: bool) -> Iterator[Figure]:
+    from bench.ops.admission_simulation import Simulation, figures  # noqa: PLC0415 - loads TensorFlow into this process
+
+    if smoke:
+        return figures(Simulation(events=20_000, ids=4_000, batch=256), range(1))
+    return figures(Simulation(), range(5))
 
 
 def _agree(scale: Scale) -> Iterator[Figure]:

@@ -67,7 +67,7 @@ class Worker:
         optimizers = read_optimizers("Adam", {}, 0.01)
         self._steps = {}
         for what in ("ours", "none"):
-            state = ModelState(model, optimizers, seed=1)
+            state = ModelState(model, optimizers, tandem_ops.Every(), seed=1)
             if what == "none":
                 state.tables = {name: NoTable(table) for name, table in state.tables.items()}  # type: ignore[misc] # same calls
             self._steps[what] = Steps(model, state, optimizers.dense, ())
