@@ -69,9 +69,9 @@ def rules(thresholds: Sequence[int], theta: int, confidences: Sequence[float]) -
     for threshold in thresholds:
         yield f"Bernoulli(1/{threshold})", Bernoulli(1 / threshold)
     for confidence in confidences:
-        told = {"threshold": theta, "horizon": DAY, "confidence": confidence, "sketch_bytes": SKETCH_BYTES}
         for kind in (Poisson, GammaPoisson):
-            yield f"{kind.__name__}({theta}, one day), q ≥ {confidence:g}", kind(**told)
+            rule = kind(theta, DAY, confidence=confidence, sketch_bytes=SKETCH_BYTES)
+            yield f"{kind.__name__}({theta}, one day), q ≥ {confidence:g}", rule
 
 
 class Model:

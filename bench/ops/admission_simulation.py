@@ -76,7 +76,8 @@ def draw(simulation: Simulation, seed: int) -> npt.NDArray[np.int64]:
     chance = np.arange(1, simulation.ids + 1) ** -simulation.skew
     until = np.cumsum(chance)
     at = np.random.default_rng(seed).random(simulation.events) * until[-1]
-    return np.searchsorted(until, at).astype(np.int64)
+    ids: npt.NDArray[np.int64] = np.searchsorted(until, at).astype(np.int64)
+    return ids
 
 
 def rules(simulation: Simulation) -> Iterator[tuple[str, Admission]]:

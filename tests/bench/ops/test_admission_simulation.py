@@ -27,7 +27,7 @@ def test_rows_and_losses_are_counted():
     counts = np.bincount(ids)
     useful = counts[counts >= SMALL.threshold]
     every = simulate(SMALL, ids, Every(), "", 0)
-    assert (every.rows, every.lost, every.sketch_rows) == (np.count_nonzero(counts), 0, 0)
+    assert (every.rows, every.lost, every.sketch_rows) == (int(np.count_nonzero(counts)), 0, 0)
     count = simulate(SMALL, ids, CountAtLeast(SMALL.threshold, sketch_bytes=2**20), "", 0)
     assert count.rows == pytest.approx(len(useful), rel=0.01)  # fingerprints that two ids share
     assert count.lost == pytest.approx(9 * len(useful) / useful.sum(), rel=0.02)
