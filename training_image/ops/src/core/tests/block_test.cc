@@ -107,6 +107,20 @@ TEST(WhatIsNoBlockIsRefusedByName) {
   }
 }
 
+TEST(AnEighthTensorIsRefused) {
+  const std::string good = BlockSample().Bytes();
+  uint64_t size = 0;
+  std::memcpy(&size, good.data(), 8);
+  std::string header = good.substr(8, size);
+  header.resize(header.rfind('}'));
+  header += R"(,"more":{"dtype":"U32","shape":[0],"data_offsets":[120,120]}})";
+  header.resize((header.size() + 7) / 8 * 8, ' ');
+  const uint64_t grown = header.size();
+  std::string bytes(8, 0);
+  std::memcpy(bytes.data(), &grown, 8);
+  CHECK(Mentions(Why(bytes + header + good.substr(8 + size)), "has a tensor that tandem.block/1 does not know"));
+}
+
 TEST(ATornBlockIsRefusedWhereverItIsCut) {
   const std::string good = BlockSample().Bytes();
   for (size_t size = 0; size < good.size(); ++size) CHECK(!testing::TryBlock(Raw(good), size));
