@@ -3,12 +3,13 @@
 Named in the condition SpecSupported, never passed over in silence. Pure.
 """
 
-from tandem_operator.api import AdmissionRule, OptimizerForm, OptimizerName, Quantize, Spec
+from tandem_operator.api import OptimizerForm, OptimizerName, Quantize, Spec
 
 
 def unsupported(spec: Spec) -> tuple[str, ...]:
     """Give one sentence for each field that has no effect yet."""
     training, gates, compression = spec.training, spec.rollout.gates, spec.export.compression
+    optimizer = training.optimizer
     said = (
         (spec.bootstrap.source is not None, "spec.bootstrap.from: the first base is always trained so far; remove it"),
         (
@@ -16,19 +17,13 @@ def unsupported(spec: Spec) -> tuple[str, ...]:
             "spec.training.workers and parameterServers: each training Job is one pod so far; set them to 1 and 0",
         ),
         (
-            training.optimizer.name is OptimizerName.FTRL,
-            "spec.training.optimizer.name: Ftrl cannot train yet, and trainers refuse it; take Adagrad, Adam or Sgd",
+            optimizer.name is OptimizerName.FTRL and (optimizer.l21 > 0 or optimizer.form is not OptimizerForm.PROX),
+            "spec.training.optimizer: trainers refuse l21 and form with Ftrl; take Adagrad with form DualAveraging",
         ),
         (
-            training.optimizer.form is not OptimizerForm.PROX
-            or any((training.optimizer.l1, training.optimizer.l2, training.optimizer.l21)),
-            "spec.training.optimizer.form, l1, l2 and l21: trainers refuse penalties so far; remove them",
+            optimizer.name is OptimizerName.SGD and optimizer.form is not OptimizerForm.PROX,
+            "spec.training.optimizer.form: trainers refuse this form with Sgd; take Prox, or Adagrad or Adam",
         ),
-        (
-            training.admission.rule is not AdmissionRule.EVERY,
-            "spec.training.admission.rule: every id gets a row at once so far; set it to Every",
-        ),
-        (training.eviction.ttl is not None, "spec.training.eviction.ttl: rows do not leave by age so far; remove it"),
         (
             spec.serving.gpu is not None,
             "spec.serving.gpu: pods get the GPUs, but compute on the CPU so far; remove it",

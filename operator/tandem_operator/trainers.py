@@ -22,7 +22,7 @@ from tandem_wire.config import (
 from tandem_wire.errors import InvalidValue
 from tandem_wire.target import Run
 
-from tandem_operator.api import OnlineModel, OptimizerForm, Stream, Training
+from tandem_operator.api import Admission, AdmissionRule, Eviction, OnlineModel, OptimizerForm, Stream, Training
 
 
 def store_config(model: OnlineModel) -> StoreConfig:
@@ -133,7 +133,28 @@ def _training(training: Training) -> TrainingConfig:
         learning_rate=training.learning_rate,
         optimizer=OptimizerConfig(optimizer.name.value, params),
         seed=training.seed,
+        admission=_admission(training.admission),
+        eviction=_eviction(training.eviction),
     )
+
+
+def _admission(admission: Admission) -> Mapping[str, object]:
+    if admission.rule is AdmissionRule.EVERY:
+        return {}
+    return {
+        "rule": admission.rule.value,
+        "threshold": admission.threshold,
+        "horizonSeconds": round(admission.horizon.total_seconds()),
+    }
+
+
+def _eviction(eviction: Eviction) -> Mapping[str, object]:
+    leaving: dict[str, object] = {}
+    if eviction.ttl is not None:
+        leaving["ttlSeconds"] = round(eviction.ttl.total_seconds())
+    if not eviction.zero_rows:
+        leaving["zeroRows"] = False
+    return leaving
 
 
 def server(model: OnlineModel) -> ServerConfig:

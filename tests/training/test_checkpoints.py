@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -64,6 +65,15 @@ def test_an_update_carries_both_parts():
         "slots/ctr/bias/accumulator": [1.5],
         "state/event_time/click": [1234],
     }
+
+
+def test_admission_state_and_the_meaning_of_slots_travel_with_the_training_part():
+    counts = np.array([2**62, -1], np.int64)
+    cut = Cut(replace(DENSE, layout="m+v"), {}, {}, {}, PROGRESS, {"brand": counts, "user": np.zeros(0, np.int64)})
+    training = unpack(update_objects(cut)[Part.TRAINING, "training.safetensors"])
+    assert training["state/admission/brand"].tolist() == counts.tolist()
+    assert "state/admission/user" not in training
+    assert bytes(training["state/layout"]) == b"m+v"
 
 
 def test_a_base_has_an_object_per_table_and_may_drop_zero_rows():

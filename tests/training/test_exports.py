@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import tandem_ops
 import tensorflow as tf
 from tandem_training.checkpoints import Cut, Objects, Progress, base_objects
 from tandem_training.errors import WorldError
@@ -23,7 +24,7 @@ class Exported:
     def __init__(self) -> None:
         self.model = build(SMALL | {"sharedHidden": [6]}, ["ctr", "cvr"])
         optimizers = read_optimizers("Adagrad", {}, 0.05)
-        state = ModelState(self.model, optimizers, seed=1)
+        state = ModelState(self.model, optimizers, tandem_ops.Every(), seed=1)
         self.steps = Steps(self.model, state, optimizers.dense, ())
         for i in range(5):
             self.steps.train("ctr", self.parse(samples(64, i * 64)))

@@ -41,6 +41,14 @@ def test_adam_is_kingma_and_bas():
         ("Adagrad", {"denseLearningRate": 0.2}, Adagrad(0.2, 0.01), tandem_ops.Adagrad(0.05, initial_accumulator=0.01)),
         ("Adam", {"beta1": 0.5}, Adam(0.05, 0.5), tandem_ops.Adam(0.05, beta1=0.5)),
         ("Sgd", {}, Sgd(0.05), tandem_ops.SGD(0.05)),
+        ("Sgd", {"l21": 0.1}, Sgd(0.05), tandem_ops.GroupLasso(tandem_ops.SGD(0.05), l21=0.1)),
+        (
+            "Adam",
+            {"l1": 0.2, "l2": 0.3, "form": "DualAveraging"},
+            Adam(0.05),
+            tandem_ops.GroupLasso(tandem_ops.Adam(0.05), l1=0.2, l2=0.3, form="dual_averaging"),
+        ),
+        ("Ftrl", {"l1": 0.2}, Adagrad(0.05, 0.01), tandem_ops.Ftrl(0.05, initial_accumulator=0.01, l1=0.2)),
     ],
 )
 def test_read(name, params, dense, sparse):
@@ -51,9 +59,12 @@ def test_read(name, params, dense, sparse):
 @pytest.mark.parametrize(
     ("name", "params", "reason", "message"),
     [
-        ("Lion", {}, "InvalidModelConfig", 'name is "Lion"; give one of Adagrad, Adam, Sgd'),
-        ("Ftrl", {}, "NotSupportedYet", 'name "Ftrl" is not supported'),
-        ("Adagrad", {"l21": 0.1}, "NotSupportedYet", "l21 is not supported"),
+        ("Lion", {}, "InvalidModelConfig", 'name is "Lion"; give one of Adagrad, Adam, Ftrl, Sgd'),
+        ("Ftrl", {"l21": 0.1}, "InvalidModelConfig", "l21 has no meaning for Ftrl; take Adagrad with form"),
+        ("Ftrl", {"form": "Published"}, "InvalidModelConfig", "form has no meaning for Ftrl"),
+        ("Sgd", {"form": "DualAveraging"}, "InvalidModelConfig", '"DualAveraging" needs Adagrad or Adam'),
+        ("Adagrad", {"form": "Lasso"}, "InvalidModelConfig", "give one of Prox, DualAveraging, Published"),
+        ("Adagrad", {"l1": -0.1}, "InvalidModelConfig", "l1 is -0.1; it must lie in"),
         ("Adam", {"rowAccumulator": 1.0}, "InvalidModelConfig", "rowAccumulator is not a field"),
         ("Adam", {"beta1": 1.0}, "InvalidModelConfig", "beta1 is 1.0; it must lie in"),
     ],
@@ -70,3 +81,16 @@ def test_rows_without_slots_begin_like_new_ones():
     )
     assert read_optimizers("Adam", {}, 0.05).sparse_slots(3, 2).tolist() == np.zeros((3, 4)).tolist()
     assert read_optimizers("Sgd", {}, 0.05).sparse_slots(3, 2).shape == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "makes"),
+    [
+        ("Adagrad", {}, False),
+        ("Adagrad", {"l21": 0.1}, True),
+        ("Ftrl", {}, False),
+        ("Ftrl", {"l1": 0.1}, True),
+    ],
+)
+def test_zero_rows_come_of_penalties(name, params, makes):
+    assert read_optimizers(name, params, 0.05).makes_zero_rows is makes

@@ -19,7 +19,7 @@ class World:
     def __init__(self) -> None:
         self.model = build(SMALL, ["ctr", "cvr"])
         optimizers = read_optimizers("Adagrad", {}, 0.05)
-        self.state = ModelState(self.model, optimizers, seed=1)
+        self.state = ModelState(self.model, optimizers, tandem_ops.Every(), seed=1)
         self.parser = Parser(self.model.features)
         self.steps = Steps(self.model, self.state, optimizers.dense, ())
         self.frozen = Steps(self.model, self.state, optimizers.dense, FROZEN)

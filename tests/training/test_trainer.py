@@ -9,6 +9,7 @@ from tandem_training.evaluation import Evaluation
 from tandem_training.examples import Samples
 from tandem_training.metrics import Metrics
 from tandem_training.trainer import Trainer
+from tandem_training.turnover import Sweeper
 from tandem_training.watermark import StreamTime
 from tandem_wire.positions import KafkaPosition
 from tandem_wire.records import Counters
@@ -68,6 +69,7 @@ def trainer(*streams: Stream) -> tuple[Trainer, Steps]:
     made = Trainer(
         feeds,
         steps=compiled,
+        sweeper=Sweeper([], ttl=None, zero_rows=False),
         evaluation=Evaluation(1000),
         batch=4,
         metrics=Metrics(),

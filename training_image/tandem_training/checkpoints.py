@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,12 +16,14 @@ from tandem_wire.records import Counters, Part, Window
 from tandem_wire.tensors import Array, pack
 
 from tandem_training.evaluation import WindowResult
-from tandem_training.state import DenseCut
+from tandem_training.state import Counts, DenseCut
 
 SERVING = "serving.safetensors"
 TRAINING = "training.safetensors"
 
 _EVENT_TIME = "event_time/"
+_ADMISSION = "admission/"
+_LAYOUT = "layout"
 
 Objects = dict[tuple[Part, str], bytes]
 
@@ -55,6 +57,8 @@ class Cut:
       removed: keys whose rows are gone, by table; updates only.
       epochs: to acknowledge to each table once durable.
       progress: positions and evaluation.
+      admission: what the tables' admission rules have counted; bases and keyframes only, since it is as large as the
+        sketch and would be most of an update.
     """
 
     dense: DenseCut
@@ -62,6 +66,7 @@ class Cut:
     removed: Mapping[str, npt.NDArray[np.int64]]
     epochs: Mapping[str, int]
     progress: Progress
+    admission: Mapping[str, Counts] = field(default_factory=dict)
 
 
 def cut_of_deltas(dense: DenseCut, deltas: Mapping[str, Delta], progress: Progress) -> Cut:
@@ -133,6 +138,7 @@ class Restored:
     Attributes:
       dense: dense weights, slots and step.
       tables: all rows by table.
+      admission: what the admission rules had counted, by table; of the newest base or keyframe.
       positions: by stream.
       event_times: greatest trained event time by stream, ms.
       watermark: in ms, None while unknown.
@@ -140,6 +146,7 @@ class Restored:
 
     dense: DenseCut
     tables: Mapping[str, Snapshot]
+    admission: Mapping[str, Counts]
     positions: Mapping[str, Position]
     event_times: Mapping[str, int]
     watermark: int | None
@@ -152,10 +159,20 @@ def restored(state: TrainingState) -> Restored:
         weight, _, slot = name.rpartition("/")
         slots.setdefault(weight, {})[slot] = _floats(value)
     return Restored(
-        dense=DenseCut({name: _floats(value) for name, value in state.dense.items()}, slots, state.step),
+        dense=DenseCut(
+            weights={name: _floats(value) for name, value in state.dense.items()},
+            slots=slots,
+            step=state.step,
+            layout=bytes(state.state.get(_LAYOUT, np.zeros(0, np.uint8))).decode(),
+        ),
         tables={
             name: Snapshot(t.keys, _floats(t.rows), _floats(t.slots), _ints(t.steps), _ints(t.seen))
             for name, t in state.tables.items()
+        },
+        admission={
+            name.removeprefix(_ADMISSION): _ints(value)
+            for name, value in state.state.items()
+            if name.startswith(_ADMISSION)
         },
         positions=state.positions,
         event_times={
@@ -188,6 +205,9 @@ def _training_dense(cut: Cut) -> dict[str, Array]:
         f"slots/{name}/{slot}": value for name, slots in cut.dense.slots.items() for slot, value in slots.items()
     }
     tensors |= {f"state/{_EVENT_TIME}{name}": np.array([ms], np.int64) for name, ms in cut.progress.event_times.items()}
+    tensors |= {f"state/{_ADMISSION}{name}": counts for name, counts in cut.admission.items() if counts.size}
+    if cut.dense.layout:
+        tensors[f"state/{_LAYOUT}"] = np.frombuffer(cut.dense.layout.encode(), np.uint8)
     return tensors
 
 

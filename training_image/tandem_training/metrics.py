@@ -36,6 +36,9 @@ class Metrics:
             "tandem_watermark_seconds", "Event-time watermark of the trained state, since the epoch.", registry=registry
         )
         self.rows = Gauge("tandem_table_rows", "Rows of an embedding table.", ["table"], registry=registry)
+        self.rows_left = Counter(
+            "tandem_table_rows_left", "Rows that left by age or because they were zero.", registry=registry
+        )
         self.auc = Gauge("tandem_window_auc", "Progressive AUC of the newest window.", ["task"], registry=registry)
         self.loss = Gauge(
             "tandem_window_loss", "Progressive log loss of the newest window.", ["task"], registry=registry

@@ -121,6 +121,7 @@ def make_base(job: Job, blueprint: Blueprint, session: Session) -> None:
         removed={},
         epochs={},
         progress=session.trainer.progress(all_windows=True),
+        admission={name: table.admission_state() for name, table in session.state.tables.items()},
     )
     objects = base_objects(cut, drop_zeros=True)
     spec = model_spec(blueprint.model, config.model.rpartition("/")[2], config.freezing)

@@ -68,7 +68,8 @@ class UpdateSwift:
         if self._voids is None and self._log.next_slot - self._keyframe_at < self._every:
             return UpdateCut(Kind.UPDATE, None, cut)
         tables = {name: state.tables[name].snapshot() for name in self._changing}
-        return UpdateCut(Kind.KEYFRAME, self._voids, Cut(dense, tables, {}, cut.epochs, progress))
+        counts = {name: state.tables[name].admission_state() for name in self._changing}
+        return UpdateCut(Kind.KEYFRAME, self._voids, Cut(dense, tables, {}, cut.epochs, progress, counts))
 
     def send(self, cut: UpdateCut, wait: Callable[[float], bool]) -> None:
         """Put the objects, then win a slot for their manifest; the same bytes again until the store takes them."""

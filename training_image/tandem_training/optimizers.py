@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import tandem_ops
 import tensorflow as tf
 
-from tandem_training.errors import UserError
-from tandem_training.strict import Section
+from tandem_training.strict import Section, invalid
 
 Array = npt.NDArray[np.float32]
 
@@ -120,52 +119,90 @@ class Optimizers:
     dense: DenseOptimizer
     sparse: tandem_ops.Optimizer
 
+    @property
+    def makes_zero_rows(self) -> bool:
+        """Whether rows can learn to be exactly zero."""
+        sparse = self.sparse
+        return isinstance(sparse, tandem_ops.GroupLasso) or (isinstance(sparse, tandem_ops.Ftrl) and sparse.l1 > 0)
+
     def sparse_slots(self, rows: int, dim: int) -> Array:
         """Return the slots of rows that have none, float32 (rows, slots · dim)."""
-        value = self.sparse.initial_accumulator if isinstance(self.sparse, tandem_ops.Adagrad) else 0.0
-        return np.full((rows, self.sparse.slots * dim), value, np.float32)
+        starts = np.asarray(self.sparse.slot_starts, np.float32)
+        return np.tile(np.repeat(starts, dim), (rows, 1))
 
 
 def read_optimizers(name: str, params: Mapping[str, object], learning_rate: float) -> Optimizers:
     """Build the optimizers of ``spec.training.optimizer``.
 
+    Penalties are the rows' (E2): a row that carries no signal becomes exactly zero and leaves. Dense weights take the
+    plain optimizer, with Ftrl that is Adagrad.
+
     Args:
-      name: Adagrad, Adam or Sgd.
-      params: ``denseLearningRate`` (the tables' when absent); of Adagrad ``initialAccumulator`` for dense weights and
-        ``rowAccumulator`` for rows; of Adam ``beta1``, ``beta2``, ``epsilon``.
+      name: Adagrad, Adam, Ftrl or Sgd.
+      params: ``denseLearningRate`` (the tables' when absent); of Adagrad and Ftrl ``initialAccumulator`` for dense
+        weights and ``rowAccumulator`` for rows; of Adam ``beta1``, ``beta2``, ``epsilon``; of all ``l1``, ``l2``,
+        ``l21`` and ``form`` (Prox, DualAveraging, Published).
       learning_rate: of the tables.
 
     Raises:
-      UserError: the name or a parameter is unknown, out of range, or not supported yet.
+      UserError: the name or a parameter is unknown, out of range, or does not fit to the others.
     """
     where = "spec.training.optimizer"
-    _refuse_unsupported(name, params, where)
-    chosen = Section({"name": name}, where).text("name", among=("Adagrad", "Adam", "Sgd"))
+    chosen = Section({"name": name}, where).text("name", among=("Adagrad", "Adam", "Ftrl", "Sgd"))
     section = Section(params, where)
     dense_rate = section.number("denseLearningRate", learning_rate, low=1e-9, high=100.0)
+    base: tandem_ops.SGD | tandem_ops.Adagrad | tandem_ops.Adam
+    dense: DenseOptimizer
     match chosen:
-        case "Adagrad":
-            start = section.number("initialAccumulator", 0.01, low=1e-9, high=1e6)
+        case "Adagrad" | "Ftrl":
+            dense = Adagrad(dense_rate, section.number("initialAccumulator", 0.01, low=1e-9, high=1e6))
             row_start = section.number("rowAccumulator", 0.01, low=1e-9, high=1e6)
-            sparse = tandem_ops.Adagrad(learning_rate, initial_accumulator=row_start)
-            result = Optimizers(Adagrad(dense_rate, start), sparse)
+            base = tandem_ops.Adagrad(learning_rate, initial_accumulator=row_start)
         case "Adam":
             beta1 = section.number("beta1", 0.9, low=0.0, high=0.999999)
             beta2 = section.number("beta2", 0.999, low=0.0, high=0.999999)
             epsilon = section.number("epsilon", 1e-8, low=1e-12, high=1.0)
-            adam = tandem_ops.Adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
-            result = Optimizers(Adam(dense_rate, beta1, beta2, epsilon), adam)
+            dense = Adam(dense_rate, beta1, beta2, epsilon)
+            base = tandem_ops.Adam(learning_rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
         case _:
-            result = Optimizers(Sgd(dense_rate), tandem_ops.SGD(learning_rate))
+            dense, base = Sgd(dense_rate), tandem_ops.SGD(learning_rate)
+    penalties = _Penalties.read(section)
     section.done()
-    return result
+    return Optimizers(dense, penalties.around(base, chosen, where))
 
 
-def _refuse_unsupported(name: str, params: Mapping[str, object], where: str) -> None:
-    penalties = sorted({"l1", "l2", "l21", "form"} & set(params))
-    if name != "Ftrl" and not penalties:
-        return
-    what = f'{where}.name "Ftrl"' if name == "Ftrl" else f"{where}.{penalties[0]}"
-    raise UserError(
-        "NotSupportedYet", f"{what} is not supported by this trainer yet. Use Adagrad, Adam or Sgd without penalties."
-    )
+@dataclass(frozen=True, slots=True)
+class _Penalties:
+    l1: float
+    l2: float
+    l21: float
+    form: str
+
+    @classmethod
+    def read(cls, section: Section) -> _Penalties:
+        l1, l2, l21 = (section.number(name, 0.0, low=0.0, high=1000.0) for name in ("l1", "l2", "l21"))
+        return cls(l1, l2, l21, section.text("form", "Prox", among=tuple(_FORMS)))
+
+    def around(
+        self, base: tandem_ops.SGD | tandem_ops.Adagrad | tandem_ops.Adam, chosen: str, where: str
+    ) -> tandem_ops.Optimizer:
+        if chosen == "Ftrl":
+            if self.l21 or self.form != "Prox":
+                raise invalid(
+                    f"{where}.{'l21' if self.l21 else 'form'}",
+                    "has no meaning for Ftrl; take Adagrad with form: DualAveraging, which is its group lasso",
+                )
+            start = base.slot_starts[0]
+            return tandem_ops.Ftrl(base.learning_rate, initial_accumulator=start, l1=self.l1, l2=self.l2)
+        if isinstance(base, tandem_ops.SGD) and self.form != "Prox":
+            raise invalid(f"{where}.form", f'"{self.form}" needs Adagrad or Adam; take one of them, or form: Prox')
+        if self.form == "Prox" and not (self.l1 or self.l2 or self.l21):
+            return base
+        return tandem_ops.GroupLasso(base, l1=self.l1, l2=self.l2, l21=self.l21, form=_FORMS[self.form])
+
+
+_FORMS: Final[Mapping[str, Literal["prox", "dual_averaging", "published"]]] = {
+    "Prox": "prox",
+    "DualAveraging": "dual_averaging",
+    "Published": "published",
+}

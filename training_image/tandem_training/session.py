@@ -20,6 +20,7 @@ from tandem_training.evaluation import Evaluation
 from tandem_training.examples import Parser
 from tandem_training.features import tables_of
 from tandem_training.feeds import Feed
+from tandem_training.turnover import Turnover, Sweeper, read_turnover
 from tandem_training.metrics import Metrics
 from tandem_training.models.protocol import Model
 from tandem_training.optimizers import Optimizers, read_optimizers
@@ -71,10 +72,11 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Blueprint:
-    """A model and its optimizers, built from the spec and checked, before anything is read."""
+    """A model, its optimizers and its rows' lives, built from the spec and checked, before anything is read."""
 
     model: Model
     optimizers: Optimizers
+    turnover: Turnover
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ def draw(config: TrainerConfig) -> Blueprint:
     """Build the model and its optimizers.
 
     Raises:
-      UserError: the entrypoint, the model's config, the optimizer or a name in ``freezing`` does not fit.
+      UserError: the entrypoint, the model's config, the optimizer, a rule of rows or a name in ``freezing`` does not
+        fit.
     """
     model = load_model(config.entrypoint, config.config, [stream.task for stream in config.streams])
     training = config.training
@@ -114,10 +117,7 @@ def draw(config: TrainerConfig) -> Blueprint:
                 f'spec.weights.freezing names "{name}", but the model has the tables {", ".join(tables) or "none"}. '
                 "Correct the name.",
             )
-    for what, section in (("admission", training.admission), ("eviction", training.eviction)):
-        if section:
-            _LOG.warning("not applied by this version", setting=f"spec.training.{what}")
-    return Blueprint(model, optimizers)
+    return Blueprint(model, optimizers, read_turnover(training.admission, training.eviction))
 
 
 def assemble(
@@ -136,11 +136,18 @@ def assemble(
       WorldError: strict, and the checkpoint is of another model.
     """
     config, training = job.config, job.config.training
-    state = ModelState(blueprint.model, blueprint.optimizers, training.seed)
+    optimizers, turnover = blueprint.optimizers, blueprint.turnover
+    state = ModelState(blueprint.model, optimizers, turnover.admission, training.seed)
     if restored is not None:
         state.restore_dense(restored.dense, strict=strict)
-        state.restore_tables(restored.tables, strict=strict)
-    steps = Steps(blueprint.model, state, blueprint.optimizers.dense, frozen)
+        state.restore_tables(restored.tables, restored.dense.layout, strict=strict)
+        state.restore_admission(restored.admission, strict=strict)
+    steps = Steps(blueprint.model, state, optimizers.dense, frozen)
+    sweeper = Sweeper(
+        (table for name, table in state.tables.items() if name not in frozen),
+        ttl=turnover.ttl,
+        zero_rows=turnover.zero_rows and optimizers.makes_zero_rows,
+    )
     # Its own uid: a session put together anew in the same process must not write over the names of the one before.
     quarantine = Quarantine(job.store, new_uid())
     wake = threading.Event()
@@ -151,6 +158,7 @@ def assemble(
     trainer = Trainer(
         feeds,
         steps=steps,
+        sweeper=sweeper,
         evaluation=Evaluation(max(1, round(config.window_seconds * 1000)), _KEEP_WINDOWS),
         batch=training.batch_size,
         metrics=job.metrics,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 import tandem_ops
 import tensorflow as tf
@@ -27,14 +28,17 @@ class DenseCut:
       weights: dense weights and moving statistics by name, float32.
       slots: optimizer slots by weight and slot, float32.
       step: training steps since the first base.
+      layout: what the slots of the tables' rows mean; empty where it is not known.
     """
 
     weights: Mapping[str, Array]
     slots: Mapping[str, Mapping[str, Array]]
     step: int
+    layout: str = ""
 
 
 Shapes = Mapping[str, tuple[int, ...]]
+Counts = npt.NDArray[np.int64]
 
 
 class ModelState:
@@ -43,10 +47,11 @@ class ModelState:
     Args:
       model: whose weights.
       optimizers: whose slots.
-      seed: of initial weights and rows.
+      admission: which ids get rows.
+      seed: of initial weights, rows, and the admission's draws.
     """
 
-    def __init__(self, model: Model, optimizers: Optimizers, seed: int) -> None:
+    def __init__(self, model: Model, optimizers: Optimizers, admission: tandem_ops.Admission, seed: int) -> None:
         self._optimizers = optimizers
         self.specs: dict[str, TableSpec] = {spec.name: spec for spec in tables_of(model.features)}
         self.tables: dict[str, tandem_ops.HashVariable] = {
@@ -55,6 +60,7 @@ class ModelState:
                 dim=spec.dim,
                 initializer=tandem_ops.Uniform(model.initial_range),
                 optimizer=optimizers.sparse,
+                admission=admission,
                 seed=seed + i,
             )
             for i, (name, spec) in enumerate(sorted(self.specs.items()))
@@ -84,6 +90,7 @@ class ModelState:
             weights={name: value.numpy() for name, value in weights.items()},
             slots={name: {slot: value.numpy() for slot, value in of.items()} for name, of in slots.items()},
             step=self.step,
+            layout=self._optimizers.sparse.layout,
         )
 
     def _read_all(self) -> tuple[dict[str, tf.Tensor], dict[str, dict[str, tf.Tensor]]]:
@@ -122,11 +129,12 @@ class ModelState:
                     raise _other_model(f"slot {slot} of weight {name}")
         self.step = cut.step
 
-    def restore_tables(self, snapshots: Mapping[str, Snapshot], *, strict: bool) -> None:
+    def restore_tables(self, snapshots: Mapping[str, Snapshot], layout: str, *, strict: bool) -> None:
         """Take over tables, rows with their optimizer slots.
 
         Args:
           snapshots: by table.
+          layout: what their slots mean, of their ``DenseCut``.
           strict: refuse a checkpoint of another model; otherwise a table that fits by name and width is taken (with
             new slots if the optimizer changed), the others stay empty.
 
@@ -140,11 +148,32 @@ class ModelState:
             if snapshot is None or snapshot.rows.shape[1] != table.dim:
                 continue
             width = table.optimizer.slots * table.dim
-            if snapshot.slots.shape[1] != width:
+            if snapshot.slots.shape[1] != width or layout not in {"", table.optimizer.layout}:
                 if strict:
                     raise _other_model(f"optimizer slots of table {name}")
                 snapshot = self._with_new_slots(snapshot, table.dim)
             table.restore(snapshot)
+
+    def restore_admission(self, states: Mapping[str, Counts], *, strict: bool) -> None:
+        """Take over what the admission rules have counted.
+
+        Args:
+          states: by table; a table without one begins to count anew.
+          strict: refuse counts of another rule; otherwise they are dropped.
+
+        Raises:
+          WorldError: strict, and the counts are of another rule or sketch.
+        """
+        for name, counts in states.items():
+            table = self.tables.get(name)
+            if table is None:
+                continue
+            try:
+                table.restore_admission(counts)
+            except tf.errors.InvalidArgumentError as error:
+                if strict:
+                    raise _other_model(f"admission state of table {name}") from error
+                _LOG.warning("the admission rule changed; it counts anew", table=name)
 
     def _with_new_slots(self, snapshot: Snapshot, dim: int) -> Snapshot:
         rows = len(snapshot)
@@ -172,4 +201,4 @@ def _other_model(what: str) -> WorldError:
     )
 
 
-__all__ = ["Delta", "DenseCut", "ModelState", "Snapshot"]
+__all__ = ["Counts", "Delta", "DenseCut", "ModelState", "Snapshot"]

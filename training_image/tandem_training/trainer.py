@@ -14,6 +14,7 @@ from tandem_training.cotraining import Turns, choose
 from tandem_training.evaluation import Evaluation
 from tandem_training.examples import Samples
 from tandem_training.feeds import Feed
+from tandem_training.turnover import Sweeper
 from tandem_training.metrics import Metrics
 from tandem_training.step import Steps
 from tandem_training.watermark import watermark
@@ -30,6 +31,7 @@ class Trainer:
     Args:
       feeds: one per stream.
       steps: compiled steps of the model.
+      sweeper: lets rows leave.
       evaluation: takes every prediction.
       batch: samples of a full batch.
       metrics: counts and times.
@@ -42,6 +44,7 @@ class Trainer:
         feeds: Sequence[Feed],
         *,
         steps: Steps,
+        sweeper: Sweeper,
         evaluation: Evaluation,
         batch: int,
         metrics: Metrics,
@@ -52,6 +55,7 @@ class Trainer:
         self.last_batch: Samples | None = None
         self.steps_taken = 0
         self._steps = steps
+        self._sweeper = sweeper
         self._evaluation = evaluation
         self._batch = batch
         self._metrics = metrics
@@ -89,6 +93,9 @@ class Trainer:
             self._evaluation.add(feed.task, samples.event_times, samples.labels, scores)
             self.last_batch = samples
             self.steps_taken += 1
+            left = self._sweeper.sweep(int(samples.event_times.max()))
+            if left:
+                self._metrics.rows_left.inc(left)
         self._turns = self._turns.after(chosen)
         return True
 

@@ -29,19 +29,19 @@ class OptimizerForm(StrEnum):
 
 
 class Optimizer(Value):
-    """The optimizer with its sparse group lasso (E2); all penalties zero is the base optimizer itself."""
+    """The optimizer, and the penalties of embedding rows (E2); all of them 0 is the base optimizer itself."""
 
     name: OptimizerName = Field(
         default=OptimizerName.ADAGRAD, description="Base optimizer: Adagrad, Adam, Ftrl or Sgd."
     )
     form: OptimizerForm = Field(
         default=OptimizerForm.PROX,
-        description="Prox: gradient step, then the exact shrink. DualAveraging: from the sum of gradients. "
-        "Published: Yue et al. 2021.",
+        description="How penalties act on a row. Prox: gradient step, then the exact shrink. DualAveraging: from the "
+        "mean of all its gradients; not with Sgd. Published: Yue et al. 2021; not with Sgd. Ftrl has its own.",
     )
-    l1: Weight = Field(default=0.0, description="λ1: drives single weights to zero.")
-    l2: Weight = Field(default=0.0, description="λ2: ridge penalty.")
-    l21: Weight = Field(default=0.0, description="λ21: drives whole rows to exact zero, which then leave the export.")
+    l1: Weight = Field(default=0.0, description="λ1: drives single values of embedding rows to zero.")
+    l2: Weight = Field(default=0.0, description="λ2: ridge penalty of embedding rows.")
+    l21: Weight = Field(default=0.0, description="λ21: drives whole embedding rows to exact zero; these leave. Not with Ftrl.")
 
 
 class AdmissionRule(StrEnum):
