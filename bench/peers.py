@@ -1,6 +1,7 @@
 """Python environments of peers whose dependencies clash with ours, under build/bench/peers."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def python_of(peer: str) -> Path:
     make = [uv, "venv", "--quiet", "--clear", "--python", "3.11", str(home)]
     fill = [uv, "pip", "sync", "--quiet", "--require-hashes", "--no-build", "--python", str(python), str(pins)]
     for command in (make, fill):
-        subprocess.run(command, check=True, cwd=ROOT)  # noqa: S603 - our own arguments
+        # Inside networks whose proxy has its own CA, uv must trust the system's certificates, as in the Makefile.
+        environment = {**os.environ, "UV_SYSTEM_CERTS": "1"}
+        subprocess.run(command, check=True, cwd=ROOT, env=environment)  # noqa: S603 - our own arguments
     stamp.write_text(digest)
     return python

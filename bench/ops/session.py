@@ -52,20 +52,18 @@ class Session:
     def __getitem__(self, side: str) -> SideProcess:
         return self._sides[side]
 
-    def measure(
-        self, figure: str, setting: str, work: Work | Mapping[str, Work], sides: Sequence[str], runs: int
-    ) -> Figure:
+    def measure(self, figure: str, setting: str, work: Work, sides: Sequence[str], runs: int) -> Figure:
         """Measure throughput, M ids/s, of sides in turn.
 
         Args:
           figure: its name.
           setting: in words.
-          work: of all sides, or by side.
+          work: of all sides.
           sides: ours and the peers, the one of the ratio first.
           runs: rounds.
         """
         for side in sides:
-            self._sides[side].ask("prepare", work=asdict(work if isinstance(work, Work) else work[side]))
+            self._sides[side].ask("prepare", work=asdict(work))
         load = machine.load()
         values = interleave({side: partial(self._run, side) for side in sides}, runs)
         return compare(figure, setting, "M ids/s", values, load=load)
