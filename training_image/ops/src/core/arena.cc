@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kSmallStep = size_t{64} << 10;
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kMostAhead = size_t{32} << 20;
+constexpr size_t kMostAhead = size_t{16} << 20;
 constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; an older kernel refuses it and nothing is lost
 
 size_t RoundUp(size_t bytes, size_t step) { return (bytes + step - 1) / step * step; }

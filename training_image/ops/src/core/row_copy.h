@@ -8,6 +8,7 @@
 // the compiler is the right to merge, repeat or invent accesses.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -23,29 +24,32 @@ using One = uint32_t __attribute__((may_alias));
 
 inline void LoadRow(const float* row, int dim, float* out) {
   const auto* from = reinterpret_cast<const row_copy_internal::Two*>(row);
-  int i = 0;
-  for (; i + 2 <= dim; i += 2) {
-    const uint64_t two = __atomic_load_n(from + i / 2, __ATOMIC_RELAXED);
-    std::memcpy(out + i, &two, sizeof(two));
+  const size_t twos = static_cast<size_t>(dim) / 2;
+#pragma GCC unroll 8  // the compiler leaves loops of atomic moves as they are
+  for (size_t i = 0; i < twos; ++i) {
+    const uint64_t two = __atomic_load_n(from + i, __ATOMIC_RELAXED);
+    std::memcpy(out + 2 * i, &two, sizeof(two));
   }
-  if (i < dim) {
-    const uint32_t one = __atomic_load_n(reinterpret_cast<const row_copy_internal::One*>(row + i), __ATOMIC_RELAXED);
-    std::memcpy(out + i, &one, sizeof(one));
+  if (dim % 2 != 0) {
+    const auto* last = reinterpret_cast<const row_copy_internal::One*>(row + dim - 1);
+    const uint32_t one = __atomic_load_n(last, __ATOMIC_RELAXED);
+    std::memcpy(out + dim - 1, &one, sizeof(one));
   }
 }
 
 inline void StoreRow(float* row, int dim, const float* values) {
   auto* to = reinterpret_cast<row_copy_internal::Two*>(row);
-  int i = 0;
-  for (; i + 2 <= dim; i += 2) {
+  const size_t twos = static_cast<size_t>(dim) / 2;
+#pragma GCC unroll 8
+  for (size_t i = 0; i < twos; ++i) {
     uint64_t two;
-    std::memcpy(&two, values + i, sizeof(two));
-    __atomic_store_n(to + i / 2, two, __ATOMIC_RELAXED);
+    std::memcpy(&two, values + 2 * i, sizeof(two));
+    __atomic_store_n(to + i, two, __ATOMIC_RELAXED);
   }
-  if (i < dim) {
+  if (dim % 2 != 0) {
     uint32_t one;
-    std::memcpy(&one, values + i, sizeof(one));
-    __atomic_store_n(reinterpret_cast<row_copy_internal::One*>(row + i), one, __ATOMIC_RELAXED);
+    std::memcpy(&one, values + dim - 1, sizeof(one));
+    __atomic_store_n(reinterpret_cast<row_copy_internal::One*>(row + dim - 1), one, __ATOMIC_RELAXED);
   }
 }
 

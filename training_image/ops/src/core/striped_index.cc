@@ -7,21 +7,8 @@
 namespace tandem {
 namespace {
 
-constexpr int64_t kEmpty = 0;          // as stored: no handle
-constexpr int64_t kDead = -1;          // as stored: a handle that no row has
-constexpr uintptr_t kCodeMask = 0xFF;  // blocks are aligned to 256 bytes
-constexpr int kFewest = 2 << 2;        // the code of 16 entries
-constexpr double kGreatestShare = 0.75;
-constexpr size_t kGroup = 32;  // keys whose cache lines are on their way at the same time
-
-// Arrays have 4, 5, 6 or 7 times a power of two entries, so that a larger one is little larger.
-size_t SizeOf(int code) { return static_cast<size_t>(4 + (code & 3)) << (code >> 2); }
-
-// Modulo 2^64, since the greatest handle is the greatest int64.
-int64_t Stored(int64_t handle) { return static_cast<int64_t>(static_cast<uint64_t>(handle) + 1); }
-int64_t HandleOf(int64_t stored) { return static_cast<int64_t>(static_cast<uint64_t>(stored) - 1); }
-
-uint64_t InStripe(uint64_t hash) { return hash << StripedIndex::kStripeBits; }
+constexpr int kFewest = 2 << 2;  // the code of 16 entries
+constexpr double kGreatestShare = 0.62;
 
 }  // namespace
 
@@ -37,14 +24,6 @@ StripedIndex::~StripedIndex() {
     if (stripe.most_used > 0) old_.push_back({stripe.array, 0});
   }
   for (const Old& old : old_) Give(old.array);
-}
-
-StripedIndex::View StripedIndex::ViewOf(Word word) {
-  return {reinterpret_cast<Entry*>(word & ~kCodeMask), SizeOf(static_cast<int>(word & kCodeMask))};
-}
-
-StripedIndex::Entry* StripedIndex::HomeOf(const View& view, uint64_t hash) {
-  return view.entries + static_cast<size_t>((static_cast<unsigned __int128>(InStripe(hash)) * view.size) >> 64);
 }
 
 // How many entries of an array may be in use: shares spread over one growth, so that stripes grow in turn.
@@ -63,12 +42,8 @@ int StripedIndex::CodeFor(int stripe, size_t keys) {
 size_t StripedIndex::BytesFor(size_t keys) {
   const size_t each = keys / kStripes + 1;
   size_t entries = 0;
-  for (int stripe = 0; stripe < kStripes; ++stripe) {
-    int code = kFewest;
-    while (each > MostUsed(stripe, SizeOf(code))) ++code;
-    entries += SizeOf(code);
-  }
-  return entries * sizeof(Entry);
+  for (int stripe = 0; stripe < kStripes; ++stripe) entries += SizeOf(CodeFor(stripe, each));
+  return (entries + entries / 32) * sizeof(Entry);
 }
 
 size_t StripedIndex::size() const {
@@ -77,41 +52,16 @@ size_t StripedIndex::size() const {
   return size;
 }
 
+size_t StripedIndex::bytes_used() const {
+  size_t bytes = 0;
+  for (const Stripe& stripe : stripes_) {
+    const Word word = stripe.array.load(std::memory_order_relaxed);
+    if (reinterpret_cast<Entry*>(word & ~kCodeMask) != nothing_) bytes += ViewOf(word).size * sizeof(Entry);
+  }
+  return bytes;
+}
+
 size_t StripedIndex::bytes_reserved() const { return memory_.bytes_reserved(); }
-
-// The handle is read first: where it is there, its key is too.
-int64_t StripedIndex::FindIn(const View& view, uint64_t hash, int64_t key) {
-  for (Entry* entry = HomeOf(view, hash);;) {
-    const int64_t stored = entry->stored.load(std::memory_order_seq_cst);
-    if (stored == kEmpty) return kNoHandle;
-    if (entry->key.load(std::memory_order_relaxed) == key && stored != kDead) return HandleOf(stored);
-    if (++entry == view.entries + view.size) entry = view.entries;
-  }
-}
-
-int64_t StripedIndex::Find(int64_t key) const {
-  const uint64_t hash = HashOf(key);
-  return FindIn(ViewOf(stripes_[StripeOf(hash)].array.load(std::memory_order_seq_cst)), hash, key);
-}
-
-void StripedIndex::FindMany(const int64_t* keys, size_t size, int64_t* handles) const {
-  uint64_t hashes[kGroup];
-  View views[kGroup];
-  for (size_t first = 0; first < size; first += kGroup) {
-    const size_t group = std::min(kGroup, size - first);
-    for (size_t i = 0; i < group; ++i) {
-      hashes[i] = HashOf(keys[first + i]);
-      views[i] = ViewOf(stripes_[StripeOf(hashes[i])].array.load(std::memory_order_seq_cst));
-      __builtin_prefetch(HomeOf(views[i], hashes[i]));
-    }
-    for (size_t i = 0; i < group; ++i) handles[first + i] = FindIn(views[i], hashes[i], keys[first + i]);
-  }
-}
-
-void StripedIndex::Prefetch(int64_t key) const {
-  const uint64_t hash = HashOf(key);
-  __builtin_prefetch(HomeOf(ViewOf(stripes_[StripeOf(hash)].array.load(std::memory_order_relaxed)), hash), 1);
-}
 
 // Into the first empty entry from the home on; there is one.
 void StripedIndex::Enter(const View& view, uint64_t hash, int64_t key, int64_t stored) {

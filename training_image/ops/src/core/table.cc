@@ -69,9 +69,8 @@ std::vector<int64_t> Table::Keys() const {
 TableStats Table::Stats() const {
   TableStats stats;
   stats.size = Size();
-  const size_t apart = index_.bytes_reserved() + changes_.bytes() + admission_.bytes();
-  stats.bytes_reserved = rows_.bytes_reserved() + apart;
-  stats.bytes_used = stats.size * rows_.bytes_per_row() + apart;
+  stats.bytes_reserved = rows_.bytes_reserved() + index_.bytes_reserved() + changes_.bytes() + admission_.bytes();
+  stats.bytes_used = stats.size * rows_.bytes_per_row() + index_.bytes_used() + admission_.bytes();
   stats.tombstones = changes_.tombstones();
   stats.refused_at_limit = refused_at_limit_.load(std::memory_order_relaxed);
   stats.not_admitted = not_admitted_.load(std::memory_order_relaxed);

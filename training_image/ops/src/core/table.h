@@ -52,8 +52,8 @@ struct TableOptions {
 
 struct TableStats {
   size_t size = 0;
-  size_t bytes_reserved = 0;      // held from the system, with what is made ready ahead
-  size_t bytes_used = 0;          // of live rows, index arrays, filter, tombstones
+  size_t bytes_reserved = 0;      // held from the system: with free places, tombstones and what is made ready ahead
+  size_t bytes_used = 0;          // of live rows, index and filter: what max_bytes bounds
   size_t tombstones = 0;          // removals that some consumer has not acknowledged
   uint64_t refused_at_limit = 0;  // positions whose id got no row because the table was full
   uint64_t not_admitted = 0;      // positions whose id the filter did not admit
@@ -120,6 +120,8 @@ class Table {
   class Departures;
 
   // table_lookup.cc
+  template <typename Visit>
+  void Walk(const int64_t* ids, size_t first, size_t last, bool states, const Visit& visit) const;
   template <int kDim>
   void FindRange(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses);
   void FindPart(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses);

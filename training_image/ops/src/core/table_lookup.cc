@@ -9,17 +9,13 @@
 namespace tandem {
 namespace {
 
-constexpr size_t kGroup = 32;                // ids whose rows are on their way at the same time
+constexpr size_t kGroup = 32;                // ids whose lines are on their way at the same time
 constexpr size_t kPositionsPerShard = 1024;  // below, waking a thread costs more than it saves
 constexpr int kLineFloats = 16;
 
 int ShardsFor(size_t positions, const Parallel& parallel) {
   const size_t worthwhile = std::max<size_t>(1, positions / kPositionsPerShard);
   return static_cast<int>(std::min(worthwhile, static_cast<size_t>(std::max(1, parallel.threads()))));
-}
-
-void Prefetch(const float* values, int dim) {
-  for (int i = 0; i < dim; i += kLineFloats) __builtin_prefetch(values + i);
 }
 
 }  // namespace
@@ -35,28 +31,38 @@ void Table::Stamp(uint32_t row, uint32_t event_time) {
   }
 }
 
+// Calls visit(i, handle) for first <= i < last in order, in groups: the lines of the index are asked for, the rows are
+// found and asked for, then they are visited; so a group waits for memory twice and not twice for each id.
+template <typename Visit>
+void Table::Walk(const int64_t* ids, size_t first, size_t last, bool states, const Visit& visit) const {
+  uint64_t hashes[kGroup];
+  int64_t handles[kGroup];
+  for (size_t at = first; at < last; at += kGroup) {
+    const size_t group = std::min(kGroup, last - at);
+    for (size_t i = 0; i < group; ++i) hashes[i] = index_.Prefetch(ids[at + i]);
+    for (size_t i = 0; i < group; ++i) handles[i] = index_.Find(ids[at + i], hashes[i]);
+    for (size_t i = 0; i < group; ++i) {
+      if (handles[i] == kNoHandle) continue;
+      const uint32_t row = RowOf(handles[i]);
+      const float* values = rows_.Values(row);
+      for (int z = 0; z < options_.dim; z += kLineFloats) __builtin_prefetch(values + z);
+      if (states) rows_.PrefetchState(row);
+    }
+    for (size_t i = 0; i < group; ++i) visit(at + i, handles[i]);
+  }
+}
+
 // Rows of ids that have one; the positions of the others go to `misses`. kDim is the dim, or 0 for any.
 template <int kDim>
 void Table::FindRange(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses) {
   const int dim = kDim == 0 ? options_.dim : kDim;
-  for (size_t at = first; at < last; at += kGroup) {
-    const size_t end = std::min(last, at + kGroup);
-    index_.FindMany(batch.ids + at, end - at, batch.handles + at);
-    for (size_t i = at; i < end; ++i) {
-      if (batch.handles[i] == kNoHandle) continue;
-      Prefetch(rows_.Values(RowOf(batch.handles[i])), dim);
-      if (batch.event_time != 0) rows_.PrefetchState(RowOf(batch.handles[i]));
-    }
-    for (size_t i = at; i < end; ++i) {
-      if (batch.handles[i] == kNoHandle) {
-        misses->push_back(static_cast<uint32_t>(i));
-        continue;
-      }
-      const uint32_t row = RowOf(batch.handles[i]);
-      LoadRow(rows_.Values(row), dim, batch.values + i * dim);
-      if (batch.event_time != 0) Stamp(row, batch.event_time);
-    }
-  }
+  const bool stamps = batch.event_time != 0;
+  Walk(batch.ids, first, last, stamps, [&](size_t i, int64_t handle) {
+    batch.handles[i] = handle;
+    if (handle == kNoHandle) return misses->push_back(static_cast<uint32_t>(i));
+    LoadRow(rows_.Values(RowOf(handle)), dim, batch.values + i * dim);
+    if (stamps) Stamp(RowOf(handle), batch.event_time);
+  });
 }
 
 void Table::FindPart(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses) {
@@ -100,22 +106,10 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
 
 void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
   const int dim = options_.dim;
-  int64_t handles[kGroup];
-  for (size_t at = first; at < last; at += kGroup) {
-    const size_t count = std::min(last - at, kGroup);
-    index_.FindMany(batch.ids + at, count, handles);
-    for (size_t i = 0; i < count; ++i) {
-      if (handles[i] != kNoHandle) Prefetch(rows_.Values(RowOf(handles[i])), dim);
-    }
-    for (size_t i = 0; i < count; ++i) {
-      float* out = batch.values + (at + i) * dim;
-      if (handles[i] == kNoHandle) {
-        ReadDefault(out);
-      } else {
-        LoadRow(rows_.Values(RowOf(handles[i])), dim, out);
-      }
-    }
-  }
+  Walk(batch.ids, first, last, false, [&](size_t i, int64_t handle) {
+    float* out = batch.values + i * dim;
+    handle == kNoHandle ? ReadDefault(out) : LoadRow(rows_.Values(RowOf(handle)), dim, out);
+  });
 }
 
 void Table::Peek(const int64_t* ids, size_t size, float* values, const Parallel& parallel) const {

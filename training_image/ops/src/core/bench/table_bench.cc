@@ -1,11 +1,12 @@
-// How fast the table is without TensorFlow around it: `tandem_core_bench [lookup|insert|apply] [rows in millions]`.
+// How fast the table is without TensorFlow around it:
+//   tandem_core_bench lookup|insert|load [millions of rows] [threads] [cpu]
 //
-// Prints one line per figure. For figures that are compared with other engines see bench/ at the repository's root; this
-// is for a profiler.
+// Prints one line per figure; `cpu` counts the process's processor time, for a machine that is busy. For figures that
+// are compared with other engines see bench/ at the repository's root; this is for a profiler.
 #include <malloc.h>
+#include <time.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -21,12 +22,18 @@
 namespace tandem {
 namespace {
 
-using Clock = std::chrono::steady_clock;
+clockid_t time_source = CLOCK_MONOTONIC;
 
 constexpr int kDim = 16;
 constexpr size_t kBatch = 65536, kBatches = 24;
 
-double Seconds(Clock::time_point since) { return std::chrono::duration<double>(Clock::now() - since).count(); }
+double Now() {
+  timespec now;
+  clock_gettime(time_source, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+double Seconds(double since) { return Now() - since; }
 
 double Median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
@@ -73,7 +80,7 @@ void Fill(Table* table, size_t rows, const Parallel& parallel) {
   }
 }
 
-// A dense matrix by row number, as tf.gather reads it.
+// A dense matrix by row number, as tf.gather reads it: the next row is asked for while one is copied.
 double Gather(const std::vector<float>& dense, const std::vector<std::vector<int64_t>>& batches, size_t rows,
               const Parallel& parallel) {
   std::vector<std::vector<uint32_t>> places;
@@ -84,12 +91,12 @@ double Gather(const std::vector<float>& dense, const std::vector<std::vector<int
   std::vector<float> out(kBatch * kDim);
   std::vector<double> times;
   for (const auto& batch : places) {
-    const auto start = Clock::now();
+    const auto start = Now();
     const int shards = parallel.threads();
     parallel.Run(shards, [&](int shard) {
       const size_t last = kBatch * (shard + 1) / shards;
       for (size_t i = kBatch * shard / shards; i < last; ++i) {
-        if (i + 8 < last) __builtin_prefetch(&dense[batch[i + 8] * size_t{kDim}]);
+        if (i + 1 < last) __builtin_prefetch(&dense[batch[i + 1] * size_t{kDim}]);
         std::memcpy(&out[i * kDim], &dense[batch[i] * size_t{kDim}], kDim * sizeof(float));
       }
     });
@@ -105,7 +112,7 @@ double Lookups(Table* table, const std::vector<std::vector<int64_t>>& batches, u
   std::vector<double> times;
   for (const auto& batch : batches) {
     *time += stamps;
-    const auto start = Clock::now();
+    const auto start = Now();
     if (!table->Lookup(batch.data(), kBatch, *time, values.data(), handles.data(), parallel).ok()) std::abort();
     times.push_back(Seconds(start));
   }
@@ -118,7 +125,7 @@ double Steps(Table* table, const std::vector<std::vector<int64_t>>& batches, con
   std::vector<double> times;
   for (const auto& batch : batches) {
     if (!table->Lookup(batch.data(), kBatch, 0, values.data(), handles.data(), parallel).ok()) std::abort();
-    const auto start = Clock::now();
+    const auto start = Now();
     if (!table->Apply(handles.data(), kBatch, grads.data(), 0.001f, parallel).ok()) std::abort();
     times.push_back(Seconds(start));
   }
@@ -152,10 +159,10 @@ void BenchInserts(size_t rows, size_t batch, const Parallel& parallel) {
   std::vector<double> times;
   size_t peak = 0;
   double most = 0;
-  const auto start = Clock::now();
+  const auto start = Now();
   for (size_t first = 0; first < rows; first += batch) {
     for (size_t i = 0; i < batch; ++i) ids[i] = static_cast<int64_t>(Mix64(first + i));
-    const auto call = Clock::now();
+    const auto call = Now();
     if (!table->Lookup(ids.data(), batch, 1, values.data(), handles.data(), parallel).ok()) std::abort();
     times.push_back(Seconds(call));
     if (times.size() % 64 != 0 || first < rows / 8) continue;
@@ -185,6 +192,7 @@ int main(int argc, char** argv) {
   const std::string what = argc > 1 ? argv[1] : "lookup";
   const size_t rows = static_cast<size_t>((argc > 2 ? std::atof(argv[2]) : 4) * 1e6);
   const tandem::testing::ThreadPool pool(argc > 3 ? std::atoi(argv[3]) : 2);
+  if (argc > 4) tandem::time_source = CLOCK_PROCESS_CPUTIME_ID;
   if (what == "lookup") tandem::BenchLookups(rows, pool);
   if (what == "insert") tandem::BenchInserts(rows, 8192, pool);
   if (what == "load") tandem::BenchInserts(rows, 65536, pool);

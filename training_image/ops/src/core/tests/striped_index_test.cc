@@ -21,7 +21,7 @@ void Insert(StripedIndex& index, int64_t key, int64_t handle) {
 
 std::vector<int64_t> FindMany(const StripedIndex& index, const std::vector<int64_t>& keys) {
   std::vector<int64_t> handles(keys.size());
-  index.FindMany(keys.data(), keys.size(), handles.data());
+  for (size_t i = 0; i < keys.size(); ++i) handles[i] = index.Find(keys[i], index.Prefetch(keys[i]));
   return handles;
 }
 
@@ -87,10 +87,26 @@ TEST(StripesGrowInTurnAndMemoryStaysNearItsFigure) {
       most_at_once = std::max(most_at_once, index.bytes_reserved() - std::min(before, index.bytes_reserved()));
   }
   index.Collect();
-  CHECK(StripedIndex::BytesFor(400000) > 400000 * 22 && StripedIndex::BytesFor(400000) < 400000 * 28);
-  CHECK(index.bytes_reserved() < 400000 * 44);
+  CHECK(index.bytes_used() > 400000 * 26 && index.bytes_used() < 400000 * 34);
+  CHECK(index.bytes_reserved() < 400000 * 50);
   // A call of 1000 keys makes one or two of 64 stripes anew, not all.
   CHECK(most_at_once <= size_t{2} << 20);
+}
+
+TEST(BytesForIsABound) {
+  for (const size_t keys : {100, 3000, 40000, 250000}) {
+    Readers readers;
+    StripedIndex index(&readers);
+    for (size_t i = 0; i < keys; ++i) Insert(index, static_cast<int64_t>(i), static_cast<int64_t>(i));
+    CHECK(index.bytes_used() <= StripedIndex::BytesFor(keys));
+    // As many keys, after each was erased and another one came: dead entries need no more.
+    for (size_t i = 0; i < 2 * keys; ++i) {
+      index.Erase(static_cast<int64_t>(i));
+      Insert(index, static_cast<int64_t>(i + keys), static_cast<int64_t>(i));
+    }
+    CHECK(index.size() == keys && index.bytes_used() <= StripedIndex::BytesFor(keys));
+    CHECK(StripedIndex::BytesFor(keys) <= keys * 45 + 64 * 256);
+  }
 }
 
 TEST(WhatIsErasedGivesItsMemoryBack) {
