@@ -20,7 +20,6 @@ from tandem_training.evaluation import Evaluation
 from tandem_training.examples import Parser
 from tandem_training.features import tables_of
 from tandem_training.feeds import Feed
-from tandem_training.turnover import Turnover, Sweeper, read_turnover
 from tandem_training.metrics import Metrics
 from tandem_training.models.protocol import Model
 from tandem_training.optimizers import Optimizers, read_optimizers
@@ -31,6 +30,7 @@ from tandem_training.streams.base import Source
 from tandem_training.streams.kafka import KafkaSource
 from tandem_training.streams.segments import SegmentSource
 from tandem_training.trainer import Trainer
+from tandem_training.turnover import Sweeper, Turnover, read_turnover
 
 _LOG = structlog.get_logger(__name__)
 

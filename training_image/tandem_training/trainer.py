@@ -14,9 +14,9 @@ from tandem_training.cotraining import Turns, choose
 from tandem_training.evaluation import Evaluation
 from tandem_training.examples import Samples
 from tandem_training.feeds import Feed
-from tandem_training.turnover import Sweeper
 from tandem_training.metrics import Metrics
 from tandem_training.step import Steps
+from tandem_training.turnover import Sweeper
 from tandem_training.watermark import watermark
 
 _LOG = structlog.get_logger(__name__)

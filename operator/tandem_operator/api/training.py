@@ -41,7 +41,9 @@ class Optimizer(Value):
     )
     l1: Weight = Field(default=0.0, description="λ1: drives single values of embedding rows to zero.")
     l2: Weight = Field(default=0.0, description="λ2: ridge penalty of embedding rows.")
-    l21: Weight = Field(default=0.0, description="λ21: drives whole embedding rows to exact zero; these leave. Not with Ftrl.")
+    l21: Weight = Field(
+        default=0.0, description="λ21: drives whole embedding rows to exact zero; these leave. Not with Ftrl."
+    )
 
 
 class AdmissionRule(StrEnum):
