@@ -1,4 +1,4 @@
-import keras
+import keras  # type: ignore[import-untyped]
 import numpy as np
 import pytest
 import tandem_ops as ops

@@ -26,7 +26,7 @@ np.save(sys.argv[3], scores)
 """
 
 
-class Scorer(tf.Module):
+class Scorer(tf.Module):  # type: ignore[misc] # TensorFlow ships no types
     def __init__(self):
         super().__init__()
         self.user, self.item = make_table("user"), make_table("item", dim=2, optimizer=ops.Adam(0.1))

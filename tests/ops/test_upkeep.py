@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import tandem_ops as ops
@@ -134,7 +136,8 @@ def test_what_the_filter_counted_goes_to_another_table_or_is_refused():
     copy.lookup([5, 6])
     assert copy.keys().numpy().tolist() == [5]
     kept = copy.admission_state()
-    for bent in (state[:-1], state[None], np.zeros(4, np.int64), state.astype(np.float64), np.flip(state)):
+    bents: list[Any] = [state[:-1], state[None], np.zeros(4, np.int64), state.astype(np.float64), np.flip(state)]
+    for bent in bents:
         with pytest.raises(INVALID, match='HashVariable "b": '):
             copy.restore_admission(bent)
     assert np.array_equal(copy.admission_state(), kept)
