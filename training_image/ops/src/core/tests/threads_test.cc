@@ -1,10 +1,13 @@
+#include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "core/table.h"
 #include "core/tests/check.h"
+#include "core/tests/thread_pool.h"
 
 namespace tandem {
 namespace {
@@ -110,6 +113,119 @@ TEST(ManyThreadsSeeOneTable) {
   for (int64_t count : whole.steps) counted += count;
   CHECK(counted == steps);
 }
+
+// What a history of one row must look like whatever runs beside it: its steps are counted, its values are its steps, a
+// reader sees them only grow, and a cut has the row exactly once.
+class Stress {
+ public:
+  Stress() : table_(Options()) {}
+
+  void Run() {
+    std::vector<std::thread> trainers, others;
+    for (int64_t trainer = 0; trainer < kTrainers; ++trainer) {
+      trainers.emplace_back([this, trainer] { Train(trainer * kIds); });
+    }
+    others.emplace_back([this] { Until(&Stress::Churn); });
+    others.emplace_back([this] { Until(&Stress::Churn); });
+    others.emplace_back([this] { Until(&Stress::Clean); });
+    others.emplace_back([this] { Until(&Stress::Cut); });
+    others.emplace_back([this] { Until(&Stress::Read); });
+    for (std::thread& thread : trainers) thread.join();
+    running_ = false;
+    for (std::thread& thread : others) thread.join();
+    CHECK(wrong_ == 0);
+    const Rows rows = Snapshot(table_);
+    CHECK(Consistent(rows));
+    for (size_t i = 0; i < rows.keys.size(); ++i) CHECK(rows.keys[i] >= kChurn || rows.steps[i] == kRounds);
+    CHECK(rows.keys.size() == table_.Size() && table_.Keys() == rows.keys);
+    CHECK(table_.Stats().evicted > 0 && table_.Stats().bytes_used <= static_cast<size_t>(kMaxBytes));
+  }
+
+ private:
+  static constexpr int64_t kTrainers = 2, kRounds = 150, kChurn = 1000000, kMaxBytes = 60000;
+
+  static TableOptions Options() {
+    TableOptions options;  // zeros and SGD
+    options.dim = kDim;
+    options.max_bytes = kMaxBytes;
+    options.at_limit = LimitPolicy::kEvict;
+    return options;
+  }
+
+  void Until(void (Stress::*work)()) {
+    while (running_) (this->*work)();
+  }
+
+  // Rows of its own, seen later than all others, so nobody evicts them: no step may be lost or refused.
+  void Train(int64_t first) {
+    const testing::ThreadPool pool(2);
+    std::vector<int64_t> ids(kIds), handles(kIds);
+    std::vector<float> values(kIds * kDim), grads(values.size(), -1.0f);
+    for (int64_t i = 0; i < kIds; ++i) ids[i] = first + i;
+    for (uint32_t round = 0; round < kRounds; ++round) {
+      wrong_ += !table_.Lookup(ids.data(), ids.size(), 1000 + round, values.data(), handles.data(), pool).ok();
+      for (float value : values) wrong_ += value != static_cast<float>(round);
+      wrong_ += !table_.Apply(handles.data(), handles.size(), grads.data(), 1.0f, pool).ok();
+    }
+  }
+
+  // Ids that are seen once: they fill the table and evict one another.
+  void Churn() {
+    std::vector<int64_t> ids(40), handles(ids.size());
+    std::vector<float> values(ids.size() * kDim), grads(values.size(), -1.0f);
+    for (int64_t& id : ids) id = kChurn + next_++;
+    wrong_ += !table_.Lookup(ids.data(), ids.size(), 1 + ids[0] % 7, values.data(), handles.data()).ok();
+    for (float value : values) wrong_ += value != 0;
+    // May be refused: the other one may have evicted a row in between.
+    if (!table_.Apply(handles.data(), handles.size(), grads.data(), 1.0f).ok()) ++refused_;
+  }
+
+  void Clean() {
+    const int64_t from = kChurn + next_ / 2;
+    std::vector<int64_t> ids;
+    for (int64_t i = 0; i < 20; ++i) ids.push_back(from + i);
+    table_.Remove(ids.data(), ids.size());
+    table_.Sweep({3, false}, 100);
+  }
+
+  void Cut() {
+    std::shared_ptr<tandem::Cut> cut;
+    if (!table_.BeginCut(true, kNobody, &cut).ok()) {
+      ++wrong_;
+      return;
+    }
+    Rows rows;
+    std::vector<int64_t> keys;
+    while (cut->Next(7, &rows)) {
+      wrong_ += !Consistent(rows);
+      keys.insert(keys.end(), rows.keys.begin(), rows.keys.end());
+    }
+    std::sort(keys.begin(), keys.end());
+    wrong_ += std::adjacent_find(keys.begin(), keys.end()) != keys.end();
+    // Who was in a cut stays: nobody removes the trainers' rows.
+    const auto trained = std::lower_bound(keys.begin(), keys.end(), kChurn) - keys.begin();
+    wrong_ += trained < trained_;
+    trained_ = trained;
+  }
+
+  void Read() {
+    std::vector<int64_t> ids(kTrainers * kIds);
+    std::vector<float> values(ids.size() * kDim);
+    for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int64_t>(i);
+    table_.Peek(ids.data(), ids.size(), values.data());
+    read_.resize(values.size());
+    for (size_t z = 0; z < values.size(); ++z) wrong_ += values[z] != std::floor(values[z]) || values[z] < read_[z];
+    read_ = values;
+  }
+
+  Table table_;
+  std::atomic<bool> running_{true};
+  std::atomic<int64_t> wrong_{0}, refused_{0}, next_{0};
+  std::ptrdiff_t trained_ = 0;  // of the one who cuts
+  std::vector<float> read_;     // of the one who reads
+};
+
+TEST(HistoriesOfRowsAreRightBesideEverything) { Stress().Run(); }
 
 }  // namespace
 }  // namespace tandem
