@@ -35,7 +35,7 @@ class Truth:
       fields: ids per sample.
       ids: of each field.
       carrying: share of the ids that have an effect; popular and rare ones alike.
-      effect: standard deviation of an effect on the logit.
+      effect: on the logit, mean of its size; sizes are within a half of it, signs are drawn.
       skew: an id's popularity falls with its rank to this power.
       bias: logit of a sample without effects.
     """
@@ -58,7 +58,10 @@ def draw(truth: Truth, seed: int) -> Stream:
         ranks = random.choice(truth.ids, truth.samples, p=chance / chance.sum())
         columns.append(random.permutation(truth.ids)[ranks] + field * truth.ids)
         carries = np.arange(truth.ids) < round(truth.ids * truth.carrying)
-        effects.append(np.where(random.permutation(carries), random.normal(0, truth.effect, truth.ids), 0.0))
+        effects.append(
+            np.where(random.permutation(carries), truth.effect * random.uniform(0.5, 1.5, truth.ids), 0.0)
+            * random.choice([-1.0, 1.0], truth.ids)
+        )
     ids = np.stack(columns, axis=1)
     effect = np.concatenate(effects)
     chances = 1 / (1 + np.exp(-(truth.bias + effect[ids].sum(axis=1))))

@@ -4,7 +4,6 @@ import threading
 
 import pytest
 
-from bench.ops import open_loop as module
 from bench.ops.open_loop import Pace, beside, open_loop
 
 
@@ -13,8 +12,8 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 100.0
-        monkeypatch.setattr(module.time, "perf_counter", self.read)
-        monkeypatch.setattr(module.time, "sleep", self.sleep)
+        monkeypatch.setattr("bench.ops.open_loop.time.perf_counter", self.read)
+        monkeypatch.setattr("bench.ops.open_loop.time.sleep", self.sleep)
 
     def read(self):
         self.now += 1e-6
@@ -37,7 +36,7 @@ def test_a_late_call_makes_those_behind_it_late_too(clock):
 
 
 def test_inputs_come_in_turn(clock):
-    asked = []
+    asked: list[str] = []
     open_loop(asked.append, ["a", "b"], period=0.1, seconds=0.5)
     assert asked == ["a", "b", "a", "b", "a"]
     assert clock.now == pytest.approx(100.5, abs=0.01)
