@@ -63,7 +63,7 @@ check: setup ## format, lint, types, imports, generated files
 	$(VENV)/bin/clang-format --dry-run -Werror $(CPP)
 	$(call SAY,check: types)
 	$(VENV)/bin/mypy operator/tandem_operator training_image/wire/tandem_wire training_image/ops/tandem_ops \
-	  training_image/tandem_training serving_image/tandem_serving e2e tests
+	  training_image/tandem_training serving_image/tandem_serving bench e2e tests
 	$(call SAY,check: imports)
 	$(VENV)/bin/lint-imports --no-cache
 	$(call SAY,check: generated files)
