@@ -57,22 +57,24 @@ Arena::~Arena() {
   munmap(mapping_, mapping_bytes_);
 }
 
-// Opening twice what another thread has just opened does no harm, so nobody waits for anybody here.
+// Access is opened an eighth further than asked, since it is the one thing here that page faults of other threads have
+// to wait for. Opening twice what another thread has just opened does no harm, so nobody waits for anybody.
 bool Arena::Open(size_t bytes) {
-  const size_t ready = this->ready();
-  const size_t to = std::min(max_bytes_, RoundUp(bytes, bytes <= kHugePage ? kSmallStep : kHugePage));
-  if (to <= ready) return true;
-  if (mprotect(base_ + ready, to - ready, PROT_READ | PROT_WRITE) != 0) return false;
-  RaiseTo(ready_, to);
+  const size_t open = open_.load(std::memory_order_acquire);
+  if (bytes <= open) return true;
+  const size_t to = std::min(max_bytes_, RoundUp(bytes + bytes / 8, kHugePage));
+  if (mprotect(base_ + open, to - open, PROT_READ | PROT_WRITE) != 0) return false;
+  RaiseTo(open_, to);
   return true;
 }
 
 bool Arena::Reach(size_t bytes) {
   if (bytes > max_bytes_) return false;
-  if (bytes > ready() && !Open(bytes)) return false;
+  if (!Open(bytes)) return false;
+  RaiseTo(ready_, std::min(max_bytes_, RoundUp(bytes, bytes <= kHugePage ? kSmallStep : kHugePage)));
   if (pace_ == kAsReached) return true;
   const size_t ahead = Ahead(bytes);
-  if (ready() < std::min(max_bytes_, bytes + ahead / 2)) {
+  if (ready() < std::min(max_bytes_, bytes + ahead)) {  // a page at a time, so that work is spread over many calls
     coming_.store(std::min(max_bytes_, RoundUp(bytes + ahead, kHugePage)), std::memory_order_relaxed);
     PreparePagesOf(this);
   }
@@ -83,7 +85,7 @@ void Arena::PrepareAhead() {
   const size_t to = coming_.load(std::memory_order_relaxed);
   for (size_t at = ready(); at < to; at = ready()) {
     const size_t end = std::min(to, RoundUp(at + 1, kHugePage));
-    if (mprotect(base_ + at, end - at, PROT_READ | PROT_WRITE) != 0) return;
+    if (!Open(end)) return;
     madvise(base_ + at, end - at, kPopulateWrite);
     RaiseTo(ready_, end);
   }

@@ -30,7 +30,7 @@ class Arena {
   // Makes the first `bytes` usable; false if the system refuses.
   bool Reach(size_t bytes);
 
-  // How many bytes are usable, so the most that can be resident.
+  // How many bytes have been reached or made ready, so the most that can be resident.
   size_t ready() const { return ready_.load(std::memory_order_acquire); }
 
   // Makes the pages ready that Reach last saw coming; for the background thread.
@@ -44,6 +44,7 @@ class Arena {
   char* mapping_;
   size_t mapping_bytes_;
   char* base_;
+  std::atomic<size_t> open_{0};  // accessible
   std::atomic<size_t> ready_{0};
   std::atomic<size_t> coming_{0};
 };

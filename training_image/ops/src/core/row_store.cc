@@ -1,13 +1,25 @@
 #include "core/row_store.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
+#include <chrono>
 
 namespace tandem {
 namespace {
 
+// Different in every process, so that a handle that crossed over from another one is refused too.
+uint32_t Random() {
+  uint32_t number = 0;
+  if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number)) {
+    number = static_cast<uint32_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+  }
+  return number;
+}
+
 // A different first generation for every table of the process, spread over the 32 bits: an odd factor is a bijection.
 uint32_t NextFirstGeneration() {
-  static std::atomic<uint32_t> tables{0};
+  static std::atomic<uint32_t> tables{Random()};
   return ++tables * 0x9E3779B1u;
 }
 

@@ -39,10 +39,10 @@ int StripedIndex::CodeFor(int stripe, size_t keys) {
   return code;
 }
 
-// A stripe may have more than its share of the keys, and may once have had: two standard deviations, for all stripes.
+// A stripe may have more than its share of the keys, and may once have had: three standard deviations, for all stripes.
 size_t StripedIndex::BytesFor(size_t keys) {
   const double share = static_cast<double>(keys) / kStripes;
-  const auto each = static_cast<size_t>(share + 2 * std::sqrt(share)) + 1;
+  const auto each = static_cast<size_t>(share + 3 * std::sqrt(share)) + 1;
   size_t entries = 0;
   for (int stripe = 0; stripe < kStripes; ++stripe) entries += SizeOf(CodeFor(stripe, each));
   return entries * sizeof(Entry);

@@ -105,7 +105,7 @@ TEST(BytesForIsABound) {
       Insert(index, static_cast<int64_t>(i + keys), static_cast<int64_t>(i));
     }
     CHECK(index.size() == keys && index.bytes_used() <= StripedIndex::BytesFor(keys));
-    CHECK(StripedIndex::BytesFor(keys) <= keys * 50 + 64 * 256);
+    CHECK(StripedIndex::BytesFor(keys) <= keys * 60 + 64 * 256);
   }
 }
 

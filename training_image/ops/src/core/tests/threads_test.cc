@@ -142,7 +142,7 @@ class Stress {
   }
 
  private:
-  static constexpr int64_t kTrainers = 2, kRounds = 150, kChurn = 1000000, kMaxBytes = 60000;
+  static constexpr int64_t kTrainers = 2, kRounds = 150, kChurn = 1000000, kMaxBytes = 100000;
 
   static TableOptions Options() {
     TableOptions options;  // zeros and SGD
