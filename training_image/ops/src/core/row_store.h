@@ -74,7 +74,10 @@ class RowStore {
 
   bool IsFree(uint32_t row) const { return changed(row).load(std::memory_order_acquire) == kNoLiveRow; }
 
-  void PrefetchState(uint32_t row) const { __builtin_prefetch(&states_[row], 1); }
+  void PrefetchState(uint32_t row) const {
+    __builtin_prefetch(&states_[row], 1);
+    asm volatile("" : : "r"(row));  // or g++ takes this for a function without effect, and calls of it away
+  }
 
   // Row numbers that have memory are below this; it only grows.
   uint32_t limit() const { return limit_.load(std::memory_order_acquire); }
