@@ -77,7 +77,7 @@ def test_a_serving_pod_dies_and_the_others_answer(world: World) -> None:
     victim = world.pod("serving")
     with world.watched() as seen:
         kill(world.kube, victim)
-        world.until("all pods ready again", lambda: _ready(world) == world.play.plan.replicas, 120)
+        world.until("all pods ready again", lambda: _all_ready_without(world, victim), 120)
         world.goes_on()
         # Only requests that the killed process held, or that came before its address was withdrawn, may fail.
         assert {failure.code for failure in seen.failures} <= {"UNAVAILABLE"}
@@ -110,6 +110,14 @@ def _refused(world: World) -> dict[int, str]:
     return dict(target.refused) if target else {}
 
 
-def _ready(world: World) -> int:
-    serving: Json = world.system.status(world.name).get("serving") or {}
-    return int(serving.get("ready", 0))
+def _all_ready_without(world: World, killed: Json) -> bool:
+    """All serving pods are ready, none of them by the program that was killed: a pod stays ready until that is seen."""
+    pods = world.kube.items("pods", "-l", f"tandem.dev/model={world.name},tandem.dev/role=serving")
+    ready = {program for pod in pods for program, is_ready in _programs(pod).items() if is_ready}
+    return len(ready) == world.play.plan.replicas and not ready & _programs(killed).keys()
+
+
+def _programs(pod: Json) -> dict[str, bool]:
+    """Whether each of a pod's containers that ran is ready, by the container's identity."""
+    states: list[Json] = pod["status"].get("containerStatuses", [])
+    return {str(state["containerID"]): bool(state["ready"]) for state in states if "containerID" in state}

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from bench.ops import workload
-from bench.ops.sides.side import Call, chunks
+from bench.ops.sides.side import Call, CannotDo, chunks
 from bench.ops.workload import Ids, Rows, Table, Work
 
 BETA1, BETA2, EPSILON, RATE = 0.9, 0.999, 1e-8, 1e-3
@@ -46,7 +46,7 @@ class Dense:
 
     def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
         """Refuse: a variable does not grow."""
-        raise NotImplementedError(f"a tf.Variable of dim {dim} has no rows to insert")
+        raise CannotDo(f"a tf.Variable of dim {dim} has no rows to insert")
 
     def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
         found = [tf.gather(variable, at) for variable, at in zip(self._x, ids, strict=True)]
@@ -100,7 +100,7 @@ class Keras:
     def call(self, work: Work) -> Call:
         """Return a function of one batch."""
         if work.step != "lookup":
-            raise NotImplementedError("Keras trains a whole embedding at once; lazy Adam on a variable is in its place")
+            raise CannotDo("Keras trains a whole embedding at once; lazy Adam on a variable is in its place")
         return lambda ids: self._layer(ids[0])
 
     def rows(self, places: Ids) -> Rows:
@@ -110,7 +110,7 @@ class Keras:
 
     def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
         """Refuse: a layer does not grow."""
-        raise NotImplementedError(f"keras.layers.Embedding of dim {dim} has no rows to insert")
+        raise CannotDo(f"keras.layers.Embedding of dim {dim} has no rows to insert")
 
 
 def _somewhere(places: Ids, rows: int) -> Ids:

@@ -18,8 +18,12 @@ Call = Callable[[Sequence[tf.Tensor]], tf.Tensor]
 CHUNK = 262_144
 
 
+class CannotDo(Exception):  # noqa: N818 - says what happened
+    """A side was asked for what it has no way to do."""
+
+
 class Side(Protocol):
-    """A way to hold embeddings in TensorFlow."""
+    """A way to hold embeddings in TensorFlow; it raises ``CannotDo`` for what it cannot."""
 
     def open(self, table: Table) -> None:
         """Make the tables and all their rows."""
