@@ -5,6 +5,7 @@
 #include <new>
 #include <string>
 
+#include "core/finite.h"
 #include "core/float_mode.h"
 #include "core/row_copy.h"
 
@@ -12,16 +13,11 @@ namespace tandem {
 namespace {
 
 constexpr size_t kNone = std::numeric_limits<size_t>::max();
-constexpr size_t kPositionsPerShard = 512;  // below, waking a thread costs more than it saves
+constexpr size_t kPositionsPerShard = 512;  // at least
 constexpr size_t kStatesAhead = 16;
 constexpr size_t kAtOnce = 8;     // rows that are stepped side by side
 constexpr size_t kRowsAhead = 8;  // fetched beyond those
 constexpr size_t kLineFloats = 16;
-
-int ShardsFor(size_t positions, int threads) {
-  const size_t worthwhile = std::max<size_t>(1, positions / kPositionsPerShard);
-  return static_cast<int>(std::min(worthwhile, static_cast<size_t>(std::max(1, threads))));
-}
 
 }  // namespace
 
@@ -30,12 +26,11 @@ Status Applier::Apply(const int64_t* handles, size_t size, const float* grads, f
   if (Status status = CheckLearningRate(optimizer_, learning_rate); !status.ok()) return status;
   if (size >= std::numeric_limits<uint32_t>::max()) return Status::Refused("handles has 2^32 - 1 or more positions");
   const GradientBatch batch{handles, grads, size, static_cast<size_t>(rows_.dim())};
-  const int shards = ShardsFor(size, parallel.threads());
+  const int shards = ShardsFor(size, kPositionsPerShard, parallel);
   while (shards_.size() < static_cast<size_t>(shards)) shards_.emplace_back();
-  const auto run = [&](const std::function<void(int)>& body) { shards == 1 ? body(0) : parallel.Run(shards, body); };
-  run([&](int shard) { Check(batch, learning_rate, shard, shards); });
+  RunShards(shards, [&](int shard) { Check(batch, learning_rate, shard, shards); }, parallel);
   if (Status status = Refusal(batch, shards); !status.ok()) return status;
-  run([&](int shard) { Step(shards_[shard]); });
+  RunShards(shards, [&](int shard) { Step(shards_[shard]); }, parallel);
   return Status();
 }
 

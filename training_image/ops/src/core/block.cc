@@ -6,6 +6,9 @@
 #include <iterator>
 #include <vector>
 
+#include "core/finite.h"
+#include "core/rows.h"
+
 namespace tandem {
 namespace {
 
@@ -126,24 +129,9 @@ const T* At(const uint8_t* data, const Tensor& tensor) {
   return reinterpret_cast<const T*>(data + tensor.begin);
 }
 
-Status RefusedRow(const char* column, size_t row, int64_t key, const char* why) {
-  return Status::Refused(std::string(column) + "[" + std::to_string(row) + "] (key " + std::to_string(key) + ") " +
-                         why);
-}
-
 // The first row of a matrix that has a value which is not finite; `rows` if there is none.
-size_t FirstNotFinite(const float* values, size_t rows, size_t width) {
-  constexpr uint32_t kExponent = 0x7F800000;
-  for (size_t row = 0; row < rows; ++row) {
-    uint32_t bad = 0;  // no early exit within a row, so that it becomes vector code
-    for (size_t i = row * width; i < (row + 1) * width; ++i) {
-      uint32_t bits;
-      std::memcpy(&bits, values + i, sizeof bits);
-      bad |= (bits & kExponent) == kExponent;
-    }
-    if (bad != 0) return row;
-  }
-  return rows;
+size_t FirstRowNotFinite(const float* values, size_t rows, size_t width) {
+  return width == 0 ? rows : FirstNotFinite(values, rows * width) / width;
 }
 
 Status Differs(const char* what, const std::string& found, const std::string& expected) {
@@ -242,10 +230,10 @@ Status BelongsTo(const BlockView& view, const BlockHead& expected, int dim, cons
 }
 
 Status CheckContents(const BlockColumns& c, const Optimizer& optimizer) {
-  if (const size_t row = FirstNotFinite(c.values, c.rows, c.dim); row != c.rows) {
+  if (const size_t row = FirstRowNotFinite(c.values, c.rows, c.dim); row != c.rows) {
     return RefusedRow("values", row, c.keys[row], "is not finite");
   }
-  if (const size_t row = FirstNotFinite(c.slots, c.rows, c.width); row != c.rows) {
+  if (const size_t row = FirstRowNotFinite(c.slots, c.rows, c.width); row != c.rows) {
     return RefusedRow("slots", row, c.keys[row], "is not finite");
   }
   for (size_t row = 0; row < c.rows; ++row) {

@@ -1,7 +1,6 @@
 #include "core/gradient_sums.h"
 
 #include <algorithm>
-#include <cstring>
 
 namespace tandem {
 namespace {
@@ -15,32 +14,11 @@ uint64_t HashOfRow(uint32_t row) { return row * 0x9E3779B97F4A7C15ULL; }
 uint64_t ShardOf(uint64_t hash, uint64_t shards) { return ((hash >> 32) * shards) >> 32; }
 size_t HomeOf(uint64_t hash, size_t mask) { return (hash >> 24) & mask; }
 
-bool AnyNotFinite(const float* values, size_t size) {
-  uint32_t any = 0;
-  for (size_t i = 0; i < size; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, values + i, sizeof bits);
-    any |= (bits & 0x7FFFFFFFu) > 0x7F7FFFFFu ? 1u : 0u;
-  }
-  return any != 0;
-}
-
 void AddTo(float* __restrict sum, const float* __restrict grad, size_t dim) {
   for (size_t z = 0; z < dim; ++z) sum[z] += grad[z];
 }
 
 }  // namespace
-
-size_t FirstNotFinite(const float* values, size_t size) {
-  for (size_t begin = 0; begin < size; begin += kBlock) {
-    const size_t end = std::min(size, begin + kBlock);
-    if (!AnyNotFinite(values + begin, end - begin)) continue;
-    for (size_t i = begin; i < end; ++i) {
-      if (AnyNotFinite(values + i, 1)) return i;
-    }
-  }
-  return size;
-}
 
 void ShardSums::Reset(size_t expected) {
   size_t capacity = kBlock;

@@ -25,9 +25,6 @@ struct GradientBatch {
   size_t dim = 0;
 };
 
-// The index of the first element that is infinite or not a number; `size` if there is none.
-size_t FirstNotFinite(const float* values, size_t size);
-
 class ShardSums {
  public:
   // Collects and sums the handles of `batch` that fall to `shard` of `shards`; kNoHandle is left out. The batch must

@@ -7,6 +7,8 @@
 // No result may depend on threads(): the core decides by positions, keys and stripes, and only spreads the work.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <functional>
 
 namespace tandem {
@@ -24,5 +26,18 @@ class Parallel {
 
 // One thread, the caller's.
 const Parallel& Serial();
+
+// How many shards to make of `items`, where fewer than `worthwhile` of them take less time than waking a thread; at
+// least 1.
+inline int ShardsFor(size_t items, size_t worthwhile, const Parallel& parallel) {
+  const auto threads = static_cast<size_t>(std::max(1, parallel.threads()));
+  return static_cast<int>(std::min(std::max<size_t>(1, items / worthwhile), threads));
+}
+
+// Run, on the caller's own thread if there is one shard.
+template <typename Body>
+void RunShards(int shards, const Body& body, const Parallel& parallel) {
+  shards == 1 ? body(0) : parallel.Run(shards, body);
+}
 
 }  // namespace tandem

@@ -1,25 +1,21 @@
 #include "core/rows.h"
 
-#include <algorithm>
-#include <cmath>
 #include <string>
+
+#include "core/finite.h"
 
 namespace tandem {
 namespace {
 
-bool AllFinite(const float* values, size_t size) {
-  return std::all_of(values, values + size, [](float v) { return std::isfinite(v); });
-}
-
 constexpr char kNoCounter[] = "is negative or above 4294967295";
 bool FitsCounter(int64_t count) { return count >= 0 && count <= 0xFFFFFFFF; }
 
-Status RefusedRow(const char* argument, size_t row, int64_t key, const char* why) {
-  return Status::Refused(std::string(argument) + "[" + std::to_string(row) + "] (key " + std::to_string(key) + ") " +
+}  // namespace
+
+Status RefusedRow(const char* column, size_t row, int64_t key, const char* why) {
+  return Status::Refused(std::string(column) + "[" + std::to_string(row) + "] (key " + std::to_string(key) + ") " +
                          why);
 }
-
-}  // namespace
 
 Status CheckKeysAscend(const char* argument, const int64_t* keys, size_t size) {
   for (size_t i = 1; i < size; ++i) {
@@ -35,10 +31,11 @@ Status CheckRows(const RowsView& rows, int dim, const Optimizer& optimizer) {
   const size_t width = static_cast<size_t>(optimizer.slots()) * dim;
   for (size_t i = 0; i < rows.size; ++i) {
     const float* slots = rows.slots + i * width;
-    if (!AllFinite(rows.values + i * dim, dim)) {
+    const float* values = rows.values + i * dim;
+    if (FirstNotFinite(values, dim) != static_cast<size_t>(dim)) {
       return RefusedRow("rows", i, rows.keys[i], "is not finite");
     }
-    if (!AllFinite(slots, width)) return RefusedRow("slots", i, rows.keys[i], "is not finite");
+    if (FirstNotFinite(slots, width) != width) return RefusedRow("slots", i, rows.keys[i], "is not finite");
     if (!SlotsArePossible(optimizer, dim, slots)) {
       return RefusedRow("slots", i, rows.keys[i], "has a negative sum of squares");
     }

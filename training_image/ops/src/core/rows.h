@@ -40,6 +40,9 @@ struct Delta {
   std::vector<int64_t> removed;  // sorted; no key is both here and in rows
 };
 
+// A refusal of a row that came from outside; `column` is where it stands.
+Status RefusedRow(const char* column, size_t row, int64_t key, const char* why);
+
 // Refuses keys that do not strictly ascend; `argument` names them in the sentence.
 Status CheckKeysAscend(const char* argument, const int64_t* keys, size_t size);
 

@@ -13,7 +13,7 @@ namespace tandem {
 namespace {
 
 constexpr size_t kAhead = 12;               // positions whose cache lines are on their way
-constexpr size_t kPositionsPerShard = 256;  // below, waking a thread costs more than it saves
+constexpr size_t kPositionsPerShard = 256;  // at least
 constexpr size_t kEvictedShare = 64;        // of the rows leave when one must, since finding the oldest looks at all
 
 Status NoMemory() { return Status::Refused("there is no memory for more rows"); }
@@ -78,8 +78,7 @@ Status Table::MakeRows(const Batch& batch, const std::vector<uint32_t>& position
 
 void Table::MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& positions, const Parallel& parallel) {
   const Misses misses(batch, positions);
-  const size_t worthwhile = std::max<size_t>(1, positions.size() / kPositionsPerShard);
-  const int shards = static_cast<int>(std::min(worthwhile, static_cast<size_t>(std::max(1, parallel.threads()))));
+  const int shards = ShardsFor(positions.size(), kPositionsPerShard, parallel);
   std::atomic<bool> out_of_memory{false};
   const auto make = [&](int shard) {
     const IeeeScope ieee;
@@ -94,7 +93,7 @@ void Table::MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& po
   };
   {
     const Readers::Call call(readers_);
-    shards == 1 ? make(0) : parallel.Run(shards, make);
+    RunShards(shards, make, parallel);
   }
   if (admission_.filters()) admission_.EndCall(positions.size());
   if (out_of_memory) throw std::bad_alloc();
@@ -137,7 +136,8 @@ void Table::MakeRow(const Batch& batch, uint32_t position, Making* making) {
   const uint32_t row = making->places.Next();
   if (row == kNoRow) throw std::bad_alloc();
   handle = Birth(key, batch.event_time, row);
-  std::copy_n(rows_.Values(row), options_.dim, values);
+  // It is published: the next lookup may get its handle, and a step write it.
+  LoadRow(rows_.Values(row), options_.dim, values);
 }
 
 // Nobody reads the place: it is written plainly, and then published.

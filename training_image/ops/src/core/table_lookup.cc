@@ -10,13 +10,8 @@ namespace tandem {
 namespace {
 
 constexpr size_t kGroup = 32;                // ids whose lines are on their way at the same time
-constexpr size_t kPositionsPerShard = 1024;  // below, waking a thread costs more than it saves
+constexpr size_t kPositionsPerShard = 1024;  // at least
 constexpr int kLineFloats = 16;
-
-int ShardsFor(size_t positions, const Parallel& parallel) {
-  const size_t worthwhile = std::max<size_t>(1, positions / kPositionsPerShard);
-  return static_cast<int>(std::min(worthwhile, static_cast<size_t>(std::max(1, parallel.threads()))));
-}
 
 }  // namespace
 
@@ -82,7 +77,7 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
                      const Parallel& parallel) {
   if (size >= kNoRow) return Status::Refused("ids has 2^32 - 1 or more positions");
   const Batch batch{ids, size, event_time, values, handles};
-  const int shards = ShardsFor(size, parallel);
+  const int shards = ShardsFor(size, kPositionsPerShard, parallel);
   std::vector<std::vector<uint32_t>> misses(static_cast<size_t>(shards));
   std::atomic<bool> out_of_memory{false};
   const auto find = [&](int shard) {
@@ -94,7 +89,7 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
   };
   {
     const Readers::Call call(readers_);
-    shards == 1 ? find(0) : parallel.Run(shards, find);
+    RunShards(shards, find, parallel);
   }
   if (out_of_memory) return Status::Refused("there is no memory for the positions of new ids");
   std::vector<uint32_t> positions = std::move(misses[0]);
@@ -114,10 +109,10 @@ void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
 
 void Table::Peek(const int64_t* ids, size_t size, float* values, const Parallel& parallel) const {
   const Batch batch{ids, size, 0, values, nullptr};
-  const int shards = ShardsFor(size, parallel);
+  const int shards = ShardsFor(size, kPositionsPerShard, parallel);
   const auto peek = [&](int shard) { PeekPart(batch, size * shard / shards, size * (shard + 1) / shards); };
   const Readers::Call call(readers_);
-  shards == 1 ? peek(0) : parallel.Run(shards, peek);
+  RunShards(shards, peek, parallel);
 }
 
 }  // namespace tandem

@@ -41,9 +41,6 @@ class Table::Places {
     return places_[next_++];
   }
 
-  // The place of the last Next was not used.
-  void PutBack() { --next_; }
-
  private:
   static constexpr size_t kLot = 64;
 
