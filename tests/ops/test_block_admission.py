@@ -8,8 +8,8 @@ import pytest
 import safetensors.numpy
 import tandem_ops as ops
 
+from tests.ops.streams import Stored, blocks_of, reindex, store
 from tests.ops.tables import DIM, make_table
-from tests.ops.test_blocks import Stored, blocks_of, reindex, store
 
 SKETCH_BYTES = 1 << 16
 RULE = ops.CountAtLeast(3, sketch_bytes=SKETCH_BYTES)

@@ -283,6 +283,7 @@ def test_impossible_tables_are_refused(arguments, message):
 
 def test_repr_says_what_it_is():
     assert repr(make_table()) == (
-        "HashVariable('user_id', dim=3, initializer=Uniform(scale=0.05), "
-        "optimizer=Adagrad(learning_rate=0.1, initial_accumulator=0.1, epsilon=1e-07), seed=1)"
+        "HashVariable(name='user_id', dim=3, initializer=Uniform(scale=0.05), "
+        "optimizer=Adagrad(learning_rate=0.1, initial_accumulator=0.1, epsilon=1e-07), seed=1, "
+        "admission=Every(), default_value=0.0, max_bytes=0, at_limit='refuse')"
     )

@@ -53,6 +53,10 @@ class Cuttable(Protocol):
         """How rows learn."""
 
     @property
+    def counts_ids(self) -> bool:
+        """Whether the admission rule has a state."""
+
+    @property
     def resource_handle(self) -> tf.Tensor:
         """The table's resource."""
 
@@ -196,7 +200,7 @@ def load_blocks(table: Cuttable, read: Read, *, saved_as: str | None = None, mar
         for number, entry in enumerate(index.blocks):
             block = _block(table, entry, read)
             kernels.tandem_load_block(table.resource_handle, block, head, number, mark_dirty=mark_dirty)
-        if index.kind == "snapshot":
+        if index.kind == "snapshot" and table.counts_ids:
             kernels.tandem_load_admission(table.resource_handle, admission)
     except Exception as error:
         raise LoadInterrupted(
@@ -207,13 +211,13 @@ def load_blocks(table: Cuttable, read: Read, *, saved_as: str | None = None, mar
 
 
 def _verify(table: Cuttable, index: StreamIndex, read: Read, head: tf.Tensor) -> tf.Tensor:
-    """Read every block once; return the state of the admission filter, uint64 [a].
+    """Read every block once; return the state of the admission filter, int64 [a].
 
     Raises:
       BlocksRefused: a block, or all of them together, are not what the index says or the table may take.
     """
     keys: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
-    admission: list[npt.NDArray[np.uint64]] = [np.empty(0, np.uint64)]
+    admission: list[npt.NDArray[np.int64]] = [np.empty(0, np.int64)]
     for number, entry in enumerate(index.blocks):
         block = _block(table, entry, read)
         why, *columns = kernels.tandem_check_block(table.resource_handle, block, head, number)
@@ -231,8 +235,9 @@ def _verify(table: Cuttable, index: StreamIndex, read: Read, head: tf.Tensor) ->
     ordered = np.sort(np.concatenate(keys))
     if len(twice := ordered[1:][ordered[1:] == ordered[:-1]]):
         raise _refused(table, f"stream {index.stream}", f"key {twice[0]} stands twice")
-    state = tf.constant(np.concatenate(admission), tf.uint64)
-    _accept(table, f"stream {index.stream}", kernels.tandem_check_admission(table.resource_handle, state))
+    state = tf.constant(np.concatenate(admission))
+    if index.kind == "snapshot" and table.counts_ids:
+        _accept(table, f"stream {index.stream}", kernels.tandem_check_admission(table.resource_handle, state))
     return state
 
 

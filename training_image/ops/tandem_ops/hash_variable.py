@@ -1,5 +1,6 @@
 """The elastic embedding table."""
 
+from dataclasses import fields
 from functools import cached_property
 
 import numpy as np
@@ -23,8 +24,6 @@ from tandem_ops.upkeep import Swept, TableStats
 
 NO_HANDLE = -1
 """The handle of an id that got no row; ``apply`` passes over it."""
-
-_USUAL = {"admission": Every(), "default_value": 0.0, "max_bytes": 0, "at_limit": "refuse"}
 
 
 class HashVariable(TrackedTable):
@@ -92,13 +91,13 @@ class HashVariable(TrackedTable):
         self.seed = seed
 
     def __repr__(self) -> str:
-        how = f"initializer={self.initializer}, optimizer={self.optimizer}, seed={self.seed}"
-        more = [
-            f", {name}={getattr(self.options, name)!r}"
-            for name, usual in _USUAL.items()
-            if getattr(self.options, name) != usual
-        ]
-        return f"HashVariable({self.name!r}, dim={self.dim}, {how}{''.join(more)})"
+        options = (f"{field.name}={getattr(self.options, field.name)!r}" for field in fields(self.options))
+        return f"HashVariable({', '.join(options)})"
+
+    @property
+    def counts_ids(self) -> bool:
+        """Whether the admission rule has a state: what ``admission_state`` returns is not empty."""
+        return self.options.admission != Every()
 
     def lookup(self, ids: TensorLike, *, event_time: TensorLike = 0) -> tuple[tf.Tensor, tf.Tensor]:
         """Find the rows of ids for training, and make those that are missing.
@@ -363,7 +362,7 @@ class HashVariable(TrackedTable):
         """
         self._require_eager("restore_admission")
         counts = arguments.tensor(self, "admission", state, tf.int64)
-        kernels.tandem_load_admission_state(self.resource_handle, counts, check_only=False)
+        kernels.tandem_load_admission(self.resource_handle, counts)
 
     def _require_eager(self, method: str) -> None:
         if not tf.executing_eagerly():

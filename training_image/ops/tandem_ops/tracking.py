@@ -46,9 +46,12 @@ class TrackedTable(tf.saved_model.experimental.TrackableResource):  # type: igno
             f'HashVariable "{self.options.name}": slots in the checkpoint are not those of {self.options.optimizer}',
         )
         counted = restored_tensors[_ADMISSION]
-        with tf.control_dependencies([] if right is None else [right]):
-            checked = kernels.tandem_load_admission_state(self.resource_handle, counted, check_only=True)
-        with tf.control_dependencies([] if checked is None else [checked]):
+        whole = tf.debugging.assert_equal(
+            [kernels.tandem_check_admission(self.resource_handle, counted)],
+            [""],
+            f'HashVariable "{self.options.name}": the admission state in the checkpoint is not for this rule',
+        )
+        with tf.control_dependencies([check for check in (right, whole) if check is not None]):
             done = kernels.tandem_restore(self.resource_handle, *(restored_tensors[name] for name in _COLUMNS))
         with tf.control_dependencies([] if done is None else [done]):
-            return kernels.tandem_load_admission_state(self.resource_handle, counted, check_only=False)
+            return kernels.tandem_load_admission(self.resource_handle, counted)

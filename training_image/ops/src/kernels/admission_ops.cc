@@ -1,32 +1,44 @@
-// What the admission rule has counted, as a checkpoint carries it.
+// What the admission rule has counted, as checkpoints and snapshots carry it.
 #include <vector>
 
+#include "kernels/outputs.h"
 #include "kernels/table_resource.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace tandem {
 namespace {
 
 namespace tf = tensorflow;
-using tf::shape_inference::InferenceContext;
 
 REGISTER_OP("TandemAdmissionState")
     .Input("table: resource")
     .Output("state: int64")
     .SetIsStateful()
-    .SetShapeFn([](InferenceContext* c) {
-      c->set_output(0, c->Vector(InferenceContext::kUnknownDim));
-      return absl::OkStatus();
-    });
+    .SetShapeFn(VectorShape<>);
 
-REGISTER_OP("TandemLoadAdmissionState")
+REGISTER_OP("TandemCheckAdmission")
     .Input("table: resource")
     .Input("state: int64")
-    .Attr("check_only: bool")
+    .Output("why: string")
+    .SetIsStateful()
+    .SetShapeFn(ScalarShape)
+    .Doc("Says why a table's rule may not take this state; an empty sentence if it may.");
+
+REGISTER_OP("TandemLoadAdmission")
+    .Input("table: resource")
+    .Input("state: int64")
     .SetIsStateful()
     .SetShapeFn(tf::shape_inference::NoOutputs);
+
+// The words of input 1.
+absl::Status StateOf(tf::OpKernelContext* c, const TableResource& table, std::vector<uint64_t>* words) {
+  const tf::Tensor& state = c->input(1);
+  TF_RETURN_IF_ERROR(table.RequireShape("admission", state, {state.NumElements()}));
+  const auto values = state.flat<int64_t>();
+  words->assign(values.data(), values.data() + values.size());
+  return absl::OkStatus();
+}
 
 class AdmissionStateOp : public tf::OpKernel {
  public:
@@ -35,35 +47,38 @@ class AdmissionStateOp : public tf::OpKernel {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
     const std::vector<uint64_t> words = table->table().AdmissionState();
-    tf::Tensor* out = nullptr;
-    OP_REQUIRES_OK(c, c->allocate_output(0, {static_cast<int64_t>(words.size())}, &out));
-    std::copy(words.begin(), words.end(), out->vec<int64_t>().data());
+    OP_REQUIRES_OK(c, OutputColumn<int64_t>(c, 0, words.data(), words.size()));
   }
 };
 
-class LoadAdmissionStateOp : public tf::OpKernel {
+class CheckAdmissionOp : public tf::OpKernel {
  public:
-  explicit LoadAdmissionStateOp(tf::OpKernelConstruction* c) : OpKernel(c) {
-    OP_REQUIRES_OK(c, c->GetAttr("check_only", &check_only_));
-  }
-
+  using OpKernel::OpKernel;
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    const tf::Tensor& state = c->input(1);
-    OP_REQUIRES_OK(c, table->RequireShape("admission", state, {state.NumElements()}));
-    const auto words = state.vec<int64_t>();
-    const std::vector<uint64_t> copy(words.data(), words.data() + words.size());
-    OP_REQUIRES_OK(c, table->FromCore(check_only_ ? table->table().CheckAdmissionState(copy.data(), copy.size())
-                                                  : table->table().LoadAdmissionState(copy.data(), copy.size())));
+    std::vector<uint64_t> state;
+    OP_REQUIRES_OK(c, StateOf(c, *table, &state));
+    const Status status = table->table().CheckAdmissionState(state.data(), state.size());
+    OP_REQUIRES_OK(c, OutputScalar<tf::tstring>(c, 0, status.why()));
   }
+};
 
- private:
-  bool check_only_;
+class LoadAdmissionOp : public tf::OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(tf::OpKernelContext* c) override {
+    tf::core::RefCountPtr<TableResource> table;
+    OP_REQUIRES_OK(c, TableOf(c, &table));
+    std::vector<uint64_t> state;
+    OP_REQUIRES_OK(c, StateOf(c, *table, &state));
+    OP_REQUIRES_OK(c, table->FromCore(table->table().LoadAdmissionState(state.data(), state.size())));
+  }
 };
 
 REGISTER_KERNEL_BUILDER(Name("TandemAdmissionState").Device(tf::DEVICE_CPU), AdmissionStateOp);
-REGISTER_KERNEL_BUILDER(Name("TandemLoadAdmissionState").Device(tf::DEVICE_CPU), LoadAdmissionStateOp);
+REGISTER_KERNEL_BUILDER(Name("TandemCheckAdmission").Device(tf::DEVICE_CPU), CheckAdmissionOp);
+REGISTER_KERNEL_BUILDER(Name("TandemLoadAdmission").Device(tf::DEVICE_CPU), LoadAdmissionOp);
 
 }  // namespace
 }  // namespace tandem

@@ -5,6 +5,7 @@
 
 #include "core/block.h"
 #include "kernels/cut_resource.h"
+#include "kernels/outputs.h"
 #include "kernels/table_resource.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
@@ -60,7 +61,7 @@ REGISTER_OP("TandemCheckBlock")
     .Output("why: string")
     .Output("keys: int64")
     .Output("removed: int64")
-    .Output("admission: uint64")
+    .Output("admission: int64")
     .SetIsStateful()
     .SetShapeFn([](InferenceContext* c) {
       c->set_output(0, c->Scalar());
@@ -68,23 +69,6 @@ REGISTER_OP("TandemCheckBlock")
       return absl::OkStatus();
     })
     .Doc("Says why a table may not take a block; an empty `why` and what other blocks are held against if it may.");
-
-REGISTER_OP("TandemCheckAdmission")
-    .Input("table: resource")
-    .Input("admission: uint64")
-    .Output("why: string")
-    .SetIsStateful()
-    .SetShapeFn([](InferenceContext* c) {
-      c->set_output(0, c->Scalar());
-      return absl::OkStatus();
-    })
-    .Doc("Says why a table may not take this state of an admission filter; a table without a filter takes any.");
-
-REGISTER_OP("TandemLoadAdmission")
-    .Input("table: resource")
-    .Input("admission: uint64")
-    .SetIsStateful()
-    .SetShapeFn(tf::shape_inference::NoOutputs);
 
 REGISTER_OP("TandemLoadBlock")
     .Input("table: resource")
@@ -106,7 +90,7 @@ absl::Status HeadOf(tf::OpKernelContext* c, const TableResource& table, int firs
   return table.FromCore(CheckHead(*head));
 }
 
-// The block of input 1, if the table may take it.
+// The block of input 1, if it belongs to the table; LoadRows looks at its contents, and before it CheckBlock.
 absl::Status ReadInput(tf::OpKernelContext* c, const TableResource& table, BlockView* view, Status* why) {
   BlockHead expected;
   TF_RETURN_IF_ERROR(HeadOf(c, table, 2, &expected));
@@ -114,23 +98,6 @@ absl::Status ReadInput(tf::OpKernelContext* c, const TableResource& table, Block
   const TableOptions& options = table.table().options();
   *why = ReadBlock(bytes.data(), static_cast<size_t>(bytes.size()), view);
   if (why->ok()) *why = BelongsTo(*view, expected, options.dim, options.optimizer);
-  if (why->ok()) *why = CheckContents(view->columns, options.optimizer);
-  return absl::OkStatus();
-}
-
-template <typename T>
-absl::Status OutputVector(tf::OpKernelContext* c, int index, const T* values, size_t size) {
-  tf::Tensor* out = nullptr;
-  TF_RETURN_IF_ERROR(c->allocate_output(index, {static_cast<int64_t>(size)}, &out));
-  std::copy_n(values, size, out->flat<T>().data());
-  return absl::OkStatus();
-}
-
-// Output 0: an empty sentence for what is not refused.
-absl::Status OutputWhy(tf::OpKernelContext* c, const Status& status) {
-  tf::Tensor* out = nullptr;
-  TF_RETURN_IF_ERROR(c->allocate_output(0, {}, &out));
-  out->scalar<tf::tstring>()() = status.why();
   return absl::OkStatus();
 }
 
@@ -174,12 +141,10 @@ class BeginCutOp : public tf::OpKernel {
     OP_REQUIRES_OK(c, table->FromCore(table->table().BeginCut(full_, consumer_, &cut)));
     std::vector<uint64_t> admission;
     if (full_) admission = table->table().AdmissionState();
-    tf::Tensor *handle = nullptr, *epoch = nullptr;
-    OP_REQUIRES_OK(c, c->allocate_output(0, {}, &handle));
-    OP_REQUIRES_OK(c, c->allocate_output(1, {}, &epoch));
-    epoch->scalar<int64_t>()() = cut->epoch();
-    handle->scalar<tf::ResourceHandle>()() = tf::ResourceHandle::MakeRefCountingHandle(
-        new CutResource(std::move(table), std::move(cut), std::move(admission)), c->device()->name());
+    OP_REQUIRES_OK(c, OutputScalar<int64_t>(c, 1, cut->epoch()));
+    auto* resource = new CutResource(std::move(table), std::move(cut), std::move(admission));
+    OP_REQUIRES_OK(c, OutputScalar<tf::ResourceHandle>(
+                          c, 0, tf::ResourceHandle::MakeRefCountingHandle(resource, c->device()->name())));
   }
 
  private:
@@ -200,8 +165,7 @@ class NextBlockOp : public tf::OpKernel {
     OP_REQUIRES(c, max_rows >= 1, cut->table().Refusal("max_rows must be at least 1"));
     OP_REQUIRES_OK(c, cut->Next(static_cast<size_t>(max_rows), [&](const BlockColumns& columns) -> absl::Status {
       const auto counts = {columns.rows, columns.removed_size, columns.admission_size};
-      const std::vector<int64_t> told(counts.begin(), counts.end());
-      TF_RETURN_IF_ERROR(OutputVector(c, 1, told.data(), told.size()));
+      TF_RETURN_IF_ERROR(OutputColumn<int64_t>(c, 1, counts.begin(), counts.size()));
       const BlockWriter writer(head, columns);
       const bool none = std::max(counts) == 0;
       tf::Tensor* out = nullptr;
@@ -231,39 +195,12 @@ class CheckBlockOp : public tf::OpKernel {
     BlockView view;
     Status status;
     OP_REQUIRES_OK(c, ReadInput(c, *table, &view, &status));
-    OP_REQUIRES_OK(c, OutputWhy(c, status));
+    if (status.ok()) status = CheckContents(view.columns, table->table().options().optimizer);
+    OP_REQUIRES_OK(c, OutputScalar<tf::tstring>(c, 0, status.why()));
     const BlockColumns columns = status.ok() ? view.columns : BlockColumns();
-    OP_REQUIRES_OK(c, OutputVector(c, 1, columns.keys, columns.rows));
-    OP_REQUIRES_OK(c, OutputVector(c, 2, columns.removed, columns.removed_size));
-    OP_REQUIRES_OK(c, OutputVector(c, 3, columns.admission, columns.admission_size));
-  }
-};
-
-bool Filters(TableResource& table) { return table.table().options().admission.rule != AdmissionRule::kEvery; }
-
-class CheckAdmissionOp : public tf::OpKernel {
- public:
-  using OpKernel::OpKernel;
-  void Compute(tf::OpKernelContext* c) override {
-    tf::core::RefCountPtr<TableResource> table;
-    OP_REQUIRES_OK(c, TableOf(c, &table));
-    const auto words = c->input(1).flat<uint64_t>();
-    Status status;
-    if (Filters(*table)) status = table->table().CheckAdmissionState(words.data(), static_cast<size_t>(words.size()));
-    OP_REQUIRES_OK(c, OutputWhy(c, status));
-  }
-};
-
-class LoadAdmissionOp : public tf::OpKernel {
- public:
-  using OpKernel::OpKernel;
-  void Compute(tf::OpKernelContext* c) override {
-    tf::core::RefCountPtr<TableResource> table;
-    OP_REQUIRES_OK(c, TableOf(c, &table));
-    if (!Filters(*table)) return;
-    const auto words = c->input(1).flat<uint64_t>();
-    OP_REQUIRES_OK(c,
-                   table->FromCore(table->table().LoadAdmissionState(words.data(), static_cast<size_t>(words.size()))));
+    OP_REQUIRES_OK(c, OutputColumn<int64_t>(c, 1, columns.keys, columns.rows));
+    OP_REQUIRES_OK(c, OutputColumn<int64_t>(c, 2, columns.removed, columns.removed_size));
+    OP_REQUIRES_OK(c, OutputColumn<int64_t>(c, 3, columns.admission, columns.admission_size));
   }
 };
 
@@ -294,8 +231,6 @@ REGISTER_KERNEL_BUILDER(Name("TandemBeginCut").Device(tf::DEVICE_CPU), BeginCutO
 REGISTER_KERNEL_BUILDER(Name("TandemNextBlock").Device(tf::DEVICE_CPU), NextBlockOp);
 REGISTER_KERNEL_BUILDER(Name("TandemCloseCut").Device(tf::DEVICE_CPU), CloseCutOp);
 REGISTER_KERNEL_BUILDER(Name("TandemCheckBlock").Device(tf::DEVICE_CPU), CheckBlockOp);
-REGISTER_KERNEL_BUILDER(Name("TandemCheckAdmission").Device(tf::DEVICE_CPU), CheckAdmissionOp);
-REGISTER_KERNEL_BUILDER(Name("TandemLoadAdmission").Device(tf::DEVICE_CPU), LoadAdmissionOp);
 REGISTER_KERNEL_BUILDER(Name("TandemLoadBlock").Device(tf::DEVICE_CPU), LoadBlockOp);
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Snapshots, deltas and what reads them back.
 #include <string>
 
+#include "kernels/outputs.h"
 #include "kernels/table_resource.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
@@ -81,18 +82,12 @@ REGISTER_OP("TandemLoadRows")
 
 absl::Status OutputRows(tf::OpKernelContext* c, int first, const TableOptions& options, const Rows& rows) {
   const size_t n = rows.keys.size();
-  TF_RETURN_IF_ERROR(OutputColumn(c, first, rows.keys, n));
-  TF_RETURN_IF_ERROR(OutputColumn(c, first + 1, rows.values, n, options.dim));
-  TF_RETURN_IF_ERROR(OutputColumn(c, first + 2, rows.slots, n, int64_t{options.optimizer.slots()} * options.dim));
-  TF_RETURN_IF_ERROR(OutputColumn(c, first + 3, rows.steps, n));
-  return OutputColumn(c, first + 4, rows.seen, n);
-}
-
-absl::Status CheckShape(const TableResource& table, const char* argument, const tf::Tensor& tensor,
-                        const tf::TensorShape& expected) {
-  if (tensor.shape() == expected) return absl::OkStatus();
-  return table.Refusal(std::string(argument) + " must be of shape " + expected.DebugString() + ", it is " +
-                       tensor.shape().DebugString());
+  TF_RETURN_IF_ERROR(OutputColumn<int64_t>(c, first, rows.keys.data(), n));
+  TF_RETURN_IF_ERROR(OutputColumn<float>(c, first + 1, rows.values.data(), n, options.dim));
+  const int64_t width = int64_t{options.optimizer.slots()} * options.dim;
+  TF_RETURN_IF_ERROR(OutputColumn<float>(c, first + 2, rows.slots.data(), n, width));
+  TF_RETURN_IF_ERROR(OutputColumn<int64_t>(c, first + 3, rows.steps.data(), n));
+  return OutputColumn<int64_t>(c, first + 4, rows.seen.data(), n);
 }
 
 // Inputs 1 to 5 as rows of this table, their shapes checked.
@@ -103,10 +98,10 @@ absl::Status InputRows(tf::OpKernelContext* c, TableResource& table, RowsView* r
   }
   const TableOptions& options = table.table().options();
   const int64_t n = keys.dim_size(0), dim = options.dim, width = options.optimizer.slots() * dim;
-  TF_RETURN_IF_ERROR(CheckShape(table, "rows", c->input(2), {n, dim}));
-  TF_RETURN_IF_ERROR(CheckShape(table, "slots", c->input(3), {n, width}));
-  TF_RETURN_IF_ERROR(CheckShape(table, "steps", c->input(4), {n}));
-  TF_RETURN_IF_ERROR(CheckShape(table, "seen", c->input(5), {n}));
+  TF_RETURN_IF_ERROR(table.RequireShape("rows", c->input(2), {n, dim}));
+  TF_RETURN_IF_ERROR(table.RequireShape("slots", c->input(3), {n, width}));
+  TF_RETURN_IF_ERROR(table.RequireShape("steps", c->input(4), {n}));
+  TF_RETURN_IF_ERROR(table.RequireShape("seen", c->input(5), {n}));
   rows->size = static_cast<size_t>(n);
   rows->keys = keys.flat<int64_t>().data();
   rows->values = c->input(2).flat<float>().data();
@@ -138,11 +133,9 @@ class BeginDeltaOp : public tf::OpKernel {
     OP_REQUIRES_OK(c, TableOf(c, &table));
     Delta delta;
     OP_REQUIRES_OK(c, table->FromCore(table->table().BeginDelta(consumer_, &delta)));
-    tf::Tensor* epoch = nullptr;
-    OP_REQUIRES_OK(c, c->allocate_output(0, tf::TensorShape({}), &epoch));
-    epoch->scalar<int64_t>()() = delta.epoch;
+    OP_REQUIRES_OK(c, OutputScalar<int64_t>(c, 0, delta.epoch));
     OP_REQUIRES_OK(c, OutputRows(c, 1, table->table().options(), delta.rows));
-    OP_REQUIRES_OK(c, OutputColumn(c, 6, delta.removed, delta.removed.size()));
+    OP_REQUIRES_OK(c, OutputColumn<int64_t>(c, 6, delta.removed.data(), delta.removed.size()));
   }
 
  private:
@@ -155,7 +148,7 @@ class AckOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    OP_REQUIRES_OK(c, CheckShape(*table, "epoch", c->input(1), {}));
+    OP_REQUIRES_OK(c, table->RequireShape("epoch", c->input(1), {}));
     OP_REQUIRES_OK(c, table->FromCore(table->table().Ack(c->input(1).scalar<int64_t>()(), consumer_)));
   }
 
@@ -186,7 +179,7 @@ class LoadRowsOp : public tf::OpKernel {
     RowsView rows;
     OP_REQUIRES_OK(c, InputRows(c, *table, &rows));
     const tf::Tensor& removed = c->input(6);
-    OP_REQUIRES_OK(c, CheckShape(*table, "removed", removed, {removed.NumElements()}));
+    OP_REQUIRES_OK(c, table->RequireShape("removed", removed, {removed.NumElements()}));
     OP_REQUIRES_OK(c, table->FromCore(table->table().LoadRows(rows, removed.flat<int64_t>().data(),
                                                               removed.NumElements(), mark_dirty_)));
   }

@@ -3,44 +3,31 @@
 #include <vector>
 
 #include "kernels/description.h"
+#include "kernels/outputs.h"
 #include "kernels/table_resource.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/resource_mgr.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace tandem {
 namespace {
 
 namespace tf = tensorflow;
-using tf::shape_inference::InferenceContext;
-
-absl::Status ScalarOutput(InferenceContext* c) {
-  c->set_output(0, c->Scalar());
-  return absl::OkStatus();
-}
 
 REGISTER_OP("TandemHashVariable")
     .Attr("table_name: string")
     .Attr("description: string")
     .Output("table: resource")
     .SetIsStateful()
-    .SetShapeFn(ScalarOutput)
+    .SetShapeFn(ScalarShape)
     .Doc(R"doc(
 Makes an elastic table; it lives as long as its handle.
 
 description: lines name=value, as src/kernels/description.cc lists them.
 )doc");
 
-REGISTER_OP("TandemSize").Input("table: resource").Output("size: int64").SetIsStateful().SetShapeFn(ScalarOutput);
+REGISTER_OP("TandemSize").Input("table: resource").Output("size: int64").SetIsStateful().SetShapeFn(ScalarShape);
 
-REGISTER_OP("TandemKeys")
-    .Input("table: resource")
-    .Output("keys: int64")
-    .SetIsStateful()
-    .SetShapeFn([](InferenceContext* c) {
-      c->set_output(0, c->Vector(InferenceContext::kUnknownDim));
-      return absl::OkStatus();
-    });
+REGISTER_OP("TandemKeys").Input("table: resource").Output("keys: int64").SetIsStateful().SetShapeFn(VectorShape<>);
 
 REGISTER_OP("TandemRemove")
     .Input("table: resource")
@@ -48,14 +35,7 @@ REGISTER_OP("TandemRemove")
     .Attr("T: {int64, string}")
     .Output("removed: int64")
     .SetIsStateful()
-    .SetShapeFn(ScalarOutput);
-
-absl::Status OutputScalar(tf::OpKernelContext* c, int64_t value) {
-  tf::Tensor* out = nullptr;
-  if (absl::Status s = c->allocate_output(0, tf::TensorShape({}), &out); !s.ok()) return s;
-  out->scalar<int64_t>()() = value;
-  return absl::OkStatus();
-}
+    .SetShapeFn(ScalarShape);
 
 class HashVariableOp : public tf::OpKernel {
  public:
@@ -68,10 +48,9 @@ class HashVariableOp : public tf::OpKernel {
   }
 
   void Compute(tf::OpKernelContext* c) override {
-    tf::Tensor* out = nullptr;
-    OP_REQUIRES_OK(c, c->allocate_output(0, tf::TensorShape({}), &out));
-    out->scalar<tf::ResourceHandle>()() =
-        tf::ResourceHandle::MakeRefCountingHandle(new TableResource(name_, options_), c->device()->name());
+    OP_REQUIRES_OK(c, OutputScalar<tf::ResourceHandle>(c, 0,
+                                                       tf::ResourceHandle::MakeRefCountingHandle(
+                                                           new TableResource(name_, options_), c->device()->name())));
   }
 
  private:
@@ -85,7 +64,7 @@ class SizeOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    OP_REQUIRES_OK(c, OutputScalar(c, static_cast<int64_t>(table->table().Size())));
+    OP_REQUIRES_OK(c, OutputScalar<int64_t>(c, 0, static_cast<int64_t>(table->table().Size())));
   }
 };
 
@@ -96,7 +75,7 @@ class KeysOp : public tf::OpKernel {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
     const std::vector<int64_t> keys = table->table().Keys();
-    OP_REQUIRES_OK(c, OutputColumn(c, 0, keys, keys.size()));
+    OP_REQUIRES_OK(c, OutputColumn<int64_t>(c, 0, keys.data(), keys.size()));
   }
 };
 
@@ -108,7 +87,8 @@ class RemoveOp : public tf::OpKernel {
     OP_REQUIRES_OK(c, TableOf(c, &table));
     std::vector<int64_t> storage;
     const int64_t* keys = KeysOf(c->input(1), &storage);
-    OP_REQUIRES_OK(c, OutputScalar(c, static_cast<int64_t>(table->table().Remove(keys, c->input(1).NumElements()))));
+    OP_REQUIRES_OK(
+        c, OutputScalar<int64_t>(c, 0, static_cast<int64_t>(table->table().Remove(keys, c->input(1).NumElements()))));
   }
 };
 

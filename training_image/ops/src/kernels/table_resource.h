@@ -49,16 +49,4 @@ absl::Status TableOf(tensorflow::OpKernelContext* context, tensorflow::core::Ref
 // The ids of an int64 tensor as they are, of a string tensor by their fingerprints; `storage` keeps the latter.
 const int64_t* KeysOf(const tensorflow::Tensor& ids, std::vector<int64_t>* storage);
 
-// Copies a column into the output `index`, shaped [n] for width 0 and [n, width] otherwise.
-template <typename T>
-absl::Status OutputColumn(tensorflow::OpKernelContext* context, int index, const std::vector<T>& column, size_t rows,
-                          int64_t width = -1) {
-  tensorflow::TensorShape shape({static_cast<int64_t>(rows)});
-  if (width >= 0) shape.AddDim(width);
-  tensorflow::Tensor* out = nullptr;
-  if (absl::Status s = context->allocate_output(index, shape, &out); !s.ok()) return s;
-  std::copy(column.begin(), column.end(), out->flat<T>().data());
-  return absl::OkStatus();
-}
-
 }  // namespace tandem

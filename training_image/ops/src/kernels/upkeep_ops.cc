@@ -2,30 +2,23 @@
 #include <initializer_list>
 #include <string>
 
+#include "kernels/outputs.h"
 #include "kernels/table_resource.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/shape_inference.h"
 
 namespace tandem {
 namespace {
 
 namespace tf = tensorflow;
-using tf::shape_inference::InferenceContext;
 
 constexpr int kStats = 7, kSwept = 4;
-
-template <int kSize>
-absl::Status VectorOutput(InferenceContext* c) {
-  c->set_output(0, c->Vector(kSize));
-  return absl::OkStatus();
-}
 
 REGISTER_OP("TandemStats")
     .Input("table: resource")
     .Output("stats: int64")
     .SetIsStateful()
-    .SetShapeFn(VectorOutput<kStats>)
+    .SetShapeFn(VectorShape<kStats>)
     .Doc("size, bytes_reserved, bytes_used, tombstones, refused_at_limit, not_admitted, evicted");
 
 REGISTER_OP("TandemSweep")
@@ -35,7 +28,7 @@ REGISTER_OP("TandemSweep")
     .Attr("zero_rows: bool")
     .Output("swept: int64")
     .SetIsStateful()
-    .SetShapeFn(VectorOutput<kSwept>)
+    .SetShapeFn(VectorShape<kSwept>)
     .Doc("looked, unseen, zero, wrapped");
 
 REGISTER_OP("TandemLeave")
@@ -45,10 +38,7 @@ REGISTER_OP("TandemLeave")
     .SetShapeFn(tf::shape_inference::NoOutputs);
 
 absl::Status OutputNumbers(tf::OpKernelContext* c, std::initializer_list<uint64_t> numbers) {
-  tf::Tensor* out = nullptr;
-  if (absl::Status s = c->allocate_output(0, {static_cast<int64_t>(numbers.size())}, &out); !s.ok()) return s;
-  std::copy(numbers.begin(), numbers.end(), out->vec<int64_t>().data());
-  return absl::OkStatus();
+  return OutputColumn<int64_t>(c, 0, numbers.begin(), numbers.size());
 }
 
 class StatsOp : public tf::OpKernel {
