@@ -1,0 +1,263 @@
+#include "door/predict_inputs.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "core/finite.h"
+#include "core/xxh64.h"
+#include "door/text.h"
+
+namespace tandem::serving {
+namespace {
+
+constexpr size_t kNowhere = static_cast<size_t>(-1);
+
+int32_t WireType(DType dtype) {
+  constexpr int32_t kFloat = 1, kString = 7, kInt64 = 9;
+  return dtype == DType::kFloat32 ? kFloat : dtype == DType::kString ? kString : kInt64;
+}
+
+size_t ItemSize(DType dtype) { return dtype == DType::kInt64 ? sizeof(int64_t) : sizeof(float); }
+
+std::string Joined(const std::vector<std::string_view>& names) {
+  std::string out;
+  for (std::string_view name : names) out += (out.empty() ? "" : ", ") + Quoted(name);
+  return out;
+}
+
+std::string InputNames(const ModelSpec& spec) {
+  std::vector<std::string_view> names;
+  for (const InputSpec& input : spec.inputs) names.push_back(input.name);
+  return Joined(names);
+}
+
+// Clients send inputs in one order all the time, mostly that of the contract: the search begins where the last ended.
+size_t Find(const ModelSpec& spec, std::string_view name, size_t begin) {
+  const size_t size = spec.inputs.size();
+  for (size_t i = 0; i < size; ++i) {
+    const size_t at = begin + i < size ? begin + i : begin + i - size;
+    if (spec.inputs[at].name == name) return at;
+  }
+  return kNowhere;
+}
+
+Refusal CheckNames(const ModelSpec& spec, const PredictRequest& request, Checked* checked) {
+  checked->inputs.assign(spec.inputs.size(), nullptr);
+  std::vector<std::string_view> unknown, missing;
+  size_t next = 0;
+  for (const TensorView& tensor : request.inputs) {
+    const size_t at = Find(spec, tensor.name, next);
+    if (at == kNowhere) {
+      unknown.push_back(tensor.name);
+    } else {
+      checked->inputs[at] = &tensor;
+      next = at + 1 < spec.inputs.size() ? at + 1 : 0;
+    }
+  }
+  for (size_t i = 0; i < spec.inputs.size(); ++i) {
+    if (checked->inputs[i] == nullptr) missing.push_back(spec.inputs[i].name);
+  }
+  if (!missing.empty()) {
+    return Refusal::BadRequest("input " + Joined(missing) + " is missing; the model takes " + InputNames(spec));
+  }
+  if (!unknown.empty()) {
+    std::sort(unknown.begin(), unknown.end());
+    unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
+    return Refusal::BadRequest("input " + Joined(unknown) + " is unknown; the model takes " + InputNames(spec) +
+                               ": leave the others out");
+  }
+  return Refusal::None();
+}
+
+std::string ShapeOf(const TensorView& tensor) { return ShapeText(tensor.shape.sizes, Shape::kKept, tensor.shape.rank); }
+
+// How many values a tensor brings, whether as bytes or as a list.
+size_t Values(DType dtype, const TensorView& tensor) {
+  if (dtype == DType::kString) return tensor.strings;
+  if (!tensor.content.empty()) return tensor.content.size() / ItemSize(dtype);
+  return dtype == DType::kInt64 ? tensor.int64s : tensor.floats;
+}
+
+Refusal CheckTensor(const InputSpec& input, const TensorView& tensor) {
+  const auto name = [&input] { return "input " + Quoted(input.name); };
+  const Shape& shape = tensor.shape;
+  if (tensor.dtype != WireType(input.dtype)) {
+    return Refusal::BadRequest(name() + " is " + DataTypeName(tensor.dtype) + "; it must be " +
+                               DataTypeName(WireType(input.dtype)));
+  }
+  if (shape.unknown_rank) return Refusal::BadRequest(name() + " has no shape; send one");
+  if (shape.negative) {
+    return Refusal::BadRequest(name() + " has shape " + ShapeOf(tensor) + "; sizes must not be negative");
+  }
+  if (input.dtype != DType::kString && tensor.content.size() % ItemSize(input.dtype) != 0) {
+    return Refusal::BadRequest(name() + ": tensor_content has " + std::to_string(tensor.content.size()) +
+                               " bytes, no multiple of " + std::to_string(ItemSize(input.dtype)));
+  }
+  const size_t values = Values(input.dtype, tensor);
+  const bool repeated = values == 1 && shape.count <= kMostRepeated;
+  if (shape.countless || (values != shape.count && !repeated)) {
+    const std::string count = shape.countless ? "as many as it says" : "exactly " + std::to_string(shape.count);
+    return Refusal::BadRequest(name() + " has " + std::to_string(values) + " values for shape " + ShapeOf(tensor) +
+                               "; send " + count);
+  }
+  return Refusal::None();
+}
+
+bool Fits(const InputSpec& input, const Shape& shape) {
+  return shape.rank == 1 ? input.length == 1 : shape.rank == 2 && shape.sizes[1] == input.length;
+}
+
+Refusal CheckShape(const InputSpec& input, const TensorView& tensor) {
+  if (Fits(input, tensor.shape)) return Refusal::None();
+  return Refusal::BadRequest("input " + Quoted(input.name) + " has shape " + ShapeOf(tensor) + "; it must be (batch, " +
+                             std::to_string(input.length) + ")" + (input.length == 1 ? " or (batch,)" : ""));
+}
+
+Refusal CheckRows(const ModelSpec& spec, size_t most_rows, Checked* checked) {
+  const auto rows = [checked](size_t i) { return static_cast<size_t>(checked->inputs[i]->shape.sizes[0]); };
+  checked->rows = spec.inputs.empty() ? 0 : rows(0);
+  for (size_t i = 1; i < spec.inputs.size(); ++i) {
+    if (rows(i) == checked->rows) continue;
+    return Refusal::BadRequest("input " + Quoted(spec.inputs[0].name) + " has " + std::to_string(rows(0)) +
+                               " rows, but " + Quoted(spec.inputs[i].name) + " has " + std::to_string(rows(i)) +
+                               "; all inputs must have as many");
+  }
+  if (checked->rows <= most_rows) return Refusal::None();
+  return Refusal::BadRequest("the request has " + std::to_string(checked->rows) + " rows, at most " +
+                             std::to_string(most_rows) + " are taken at once; split it");
+}
+
+Refusal ChooseOutputs(const ModelSpec& spec, const PredictRequest& request, Checked* checked) {
+  checked->outputs.clear();
+  for (size_t i = 0; request.output_filter.empty() && i < spec.outputs.size(); ++i) checked->outputs.push_back(i);
+  for (std::string_view name : request.output_filter) {
+    const auto found = std::find(spec.outputs.begin(), spec.outputs.end(), name);
+    if (found == spec.outputs.end()) {
+      const std::vector<std::string_view> names(spec.outputs.begin(), spec.outputs.end());
+      return Refusal::BadRequest("output_filter names " + Quoted(name) + "; the model has " + Joined(names));
+    }
+    const auto at = static_cast<size_t>(found - spec.outputs.begin());
+    auto& chosen = checked->outputs;
+    if (std::find(chosen.begin(), chosen.end(), at) == chosen.end()) chosen.push_back(at);
+  }
+  return Refusal::None();
+}
+
+void CopyIds(const TensorView& tensor, size_t count, int64_t* ids) {
+  const bool listed = tensor.content.empty();
+  const size_t values = Values(DType::kInt64, tensor);
+  if (count == 0) return;
+  if (values == 1 && count != 1) {
+    int64_t one = 0;
+    listed ? ReadInt64s(tensor, &one) : static_cast<void>(std::memcpy(&one, tensor.content.data(), sizeof one));
+    std::fill_n(ids, count, one);
+  } else if (listed) {
+    ReadInt64s(tensor, ids);
+  } else {
+    std::memcpy(ids, tensor.content.data(), count * sizeof *ids);
+  }
+}
+
+void CopyFloats(const TensorView& tensor, size_t count, float* floats) {
+  const bool listed = tensor.content.empty();
+  if (count == 0) return;
+  if (Values(DType::kFloat32, tensor) == 1 && count != 1) {
+    float one = 0;
+    listed ? ReadFloats(tensor, &one) : static_cast<void>(std::memcpy(&one, tensor.content.data(), sizeof one));
+    std::fill_n(floats, count, one);
+  } else if (listed) {
+    ReadFloats(tensor, floats);
+  } else {
+    std::memcpy(floats, tensor.content.data(), count * sizeof *floats);
+  }
+}
+
+void CopyStrings(const TensorView& tensor, size_t count, int64_t* ids, uint8_t* present) {
+  size_t at = 0;
+  ForEachString(tensor, [&](std::string_view text) {
+    if (at == count) return;  // one value for no rows
+    ids[at] = static_cast<int64_t>(Xxh64(text.data(), text.size()));
+    present[at++] = !text.empty();
+  });
+  if (at == 1 && count > 1) {
+    std::fill_n(ids + 1, count - 1, ids[0]);
+    std::fill_n(present + 1, count - 1, present[0]);
+  }
+}
+
+}  // namespace
+
+Refusal Check(const ModelSpec& spec, const PredictRequest& request, size_t most_rows, Checked* checked) {
+  Refusal refusal = CheckNames(spec, request, checked);
+  for (size_t i = 0; refusal.ok() && i < spec.inputs.size(); ++i) {
+    refusal = CheckTensor(spec.inputs[i], *checked->inputs[i]);
+  }
+  for (size_t i = 0; refusal.ok() && i < spec.inputs.size(); ++i) {
+    refusal = CheckShape(spec.inputs[i], *checked->inputs[i]);
+  }
+  if (refusal.ok()) refusal = CheckRows(spec, most_rows, checked);
+  return refusal.ok() ? ChooseOutputs(spec, request, checked) : refusal;
+}
+
+void BatchInputs::Begin(const ModelSpec& spec) {
+  spec_ = &spec;
+  rows_ = 0;
+  arrays_.resize(spec.inputs.size());
+  columns_.resize(spec.inputs.size());
+}
+
+Refusal BatchInputs::Append(const Checked& checked) {
+  for (size_t i = 0; i < arrays_.size(); ++i) {
+    const InputSpec& input = spec_->inputs[i];
+    const TensorView& tensor = *checked.inputs[i];
+    Array& array = arrays_[i];
+    const auto length = static_cast<size_t>(input.length);
+    const size_t count = checked.rows * length;
+    const size_t begin = rows_ * length;
+    if (input.dtype == DType::kFloat32) {
+      Refusal refusal = AppendFloats(input, tensor, count, &array);
+      if (!refusal.ok()) return refusal;
+      continue;
+    }
+    if (array.ids.size() < begin + count) array.ids.resize(begin + count);
+    if (input.dtype == DType::kInt64) {
+      CopyIds(tensor, count, array.ids.data() + begin);
+      continue;
+    }
+    if (array.present.size() < begin + count) array.present.resize(begin + count);
+    CopyStrings(tensor, count, array.ids.data() + begin, array.present.data() + begin);
+  }
+  rows_ += checked.rows;
+  return Refusal::None();
+}
+
+Refusal BatchInputs::AppendFloats(const InputSpec& input, const TensorView& tensor, size_t count, Array* array) {
+  const auto length = static_cast<size_t>(input.length);
+  const size_t begin = rows_ * length;
+  if (array->values.size() < begin + count) array->values.resize(begin + count);
+  float* values = array->values.data() + begin;
+  CopyFloats(tensor, count, values);
+  const size_t at = FirstNotFinite(values, count);
+  if (at == count) return Refusal::None();
+  return Refusal::BadRequest("input " + Quoted(input.name) + " has " + FloatText(values[at]) + " in row " +
+                             std::to_string(at / length) + ", column " + std::to_string(at % length) +
+                             "; send finite numbers only");
+}
+
+Batch BatchInputs::Slice(size_t from, size_t rows) {
+  for (size_t i = 0; i < arrays_.size(); ++i) {
+    const size_t begin = from * static_cast<size_t>(spec_->inputs[i].length);
+    const DType dtype = spec_->inputs[i].dtype;
+    columns_[i] = {};
+    if (dtype == DType::kFloat32) {
+      columns_[i].values = arrays_[i].values.data() + begin;
+    } else {
+      columns_[i].ids = arrays_[i].ids.data() + begin;
+      if (dtype == DType::kString) columns_[i].present = arrays_[i].present.data() + begin;
+    }
+  }
+  return {rows, columns_.data()};
+}
+
+}  // namespace tandem::serving

@@ -1,0 +1,60 @@
+// Requests against the model's contract, and into the arrays of a batch. Every refusal names the input and the remedy,
+// in the words of tandem_serving/tensors.py.
+//
+// Memory:  BatchInputs keeps one aligned array per input; it grows to the largest batch there was and stays.
+// Threads: Check is pure; a BatchInputs belongs to one thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "door/model.h"
+#include "door/predict_request.h"
+#include "door/refusal.h"
+
+namespace tandem::serving {
+
+// TensorFlow's short form, one value for all, is taken up to so many values.
+inline constexpr uint64_t kMostRepeated = uint64_t{1} << 20;
+
+// What a checked request has; it points into the request and the spec.
+struct Checked {
+  size_t rows = 0;
+  std::vector<const TensorView*> inputs;  // in the order of the spec
+  std::vector<size_t> outputs;            // which of the spec's outputs were asked for, in that order
+};
+
+// Names, types, shapes and counts of all inputs, the number of rows, the chosen outputs; not the values.
+Refusal Check(const ModelSpec& spec, const PredictRequest& request, size_t most_rows, Checked* checked);
+
+class BatchInputs {
+ public:
+  // Begins an empty batch for this contract, which must outlive it.
+  void Begin(const ModelSpec& spec);
+
+  // Adds the rows of a request that passed Check against the same contract. Refused when a number is not finite; the
+  // batch is then as it was.
+  Refusal Append(const Checked& checked);
+
+  size_t rows() const { return rows_; }
+
+  // Rows `from` to `from + rows` of the batch; valid until the next call.
+  Batch Slice(size_t from, size_t rows);
+
+ private:
+  struct Array {
+    std::vector<int64_t> ids;
+    std::vector<uint8_t> present;
+    std::vector<float> values;
+  };
+
+  Refusal AppendFloats(const InputSpec& input, const TensorView& tensor, size_t count, Array* array);
+
+  const ModelSpec* spec_ = nullptr;
+  size_t rows_ = 0;
+  std::vector<Array> arrays_;
+  std::vector<Column> columns_;
+};
+
+}  // namespace tandem::serving
