@@ -1,0 +1,35 @@
+// Where each value of a chain lies, such that joining and cutting rows costs nothing.
+//
+// Memory:  a value's row r starts at buffer + r * stride + offset. What a concat joins is made right inside its row, so
+//          that a caller writes features into the input of the first layer; a slice is a view. Only what stands in two
+//          concats, or is itself a slice, is copied.
+// Threads: immutable once made.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "dense/program.h"
+
+namespace tandem::serving {
+
+struct Place {
+  size_t buffer = 0;
+  size_t offset = 0;
+  size_t stride = 0;  // floats from row to row
+};
+
+struct Copy {
+  size_t value = 0;
+  size_t column = 0;  // of the concat's row
+};
+
+struct Layout {
+  std::vector<Place> places;              // per value
+  std::vector<size_t> buffers;            // floats per row
+  std::vector<std::vector<Copy>> copies;  // per step; a concat's inputs that do not lie in its row already
+};
+
+Layout MakeLayout(const Program& program);
+
+}  // namespace tandem::serving

@@ -1,0 +1,185 @@
+#include "dense/panel_kernel.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "dense/floats.h"
+
+namespace tandem::serving {
+namespace {
+
+constexpr size_t kColumns = 16;    // of a panel: two vectors
+constexpr size_t kTall = 6;        // rows of a tile: twelve sums, two weights, one input in sixteen registers
+constexpr size_t kBlockRows = 96;  // rows whose inputs stay in the second-level cache while all panels pass
+
+struct PanelLayer : PackedLayer {
+  PanelLayer(size_t in, size_t panels) : weights(in * panels * kColumns), bias(panels * kColumns) {}
+  size_t bytes() const override { return weights.bytes() + bias.bytes(); }
+
+  Floats weights, bias;
+};
+
+struct PanelState : LayerState {
+  std::vector<LayerPlace> places;
+};
+
+// One layer as tiles see it.
+struct Product {
+  size_t in, out;
+  const float* weights;
+  const float* bias;
+  bool relu;
+};
+
+// kRows rows by kPanels panels from `panel` on, all sums in registers.
+template <size_t kRows, size_t kPanels>
+__attribute__((always_inline)) inline void Tile(const Product& layer, size_t panel, In x, Out y) {
+  constexpr size_t kVectors = 2 * kPanels;
+  const size_t panel_floats = layer.in * kColumns;
+  const float* weights = layer.weights + panel * panel_floats;
+  const float* bias = layer.bias + panel * kColumns;
+  __m256 sums[kRows][kVectors];
+#pragma GCC unroll 8
+  for (size_t v = 0; v < kVectors; ++v) {
+#pragma GCC unroll 6
+    for (size_t r = 0; r < kRows; ++r) sums[r][v] = _mm256_load_ps(bias + v * 8);
+  }
+  for (size_t i = 0; i < layer.in; ++i) {
+    __m256 w[kVectors];
+#pragma GCC unroll 8
+    for (size_t v = 0; v < kVectors; ++v) {
+      w[v] = _mm256_load_ps(weights + (v / 2) * panel_floats + i * kColumns + (v % 2) * 8);
+    }
+#pragma GCC unroll 6
+    for (size_t r = 0; r < kRows; ++r) {
+      const __m256 input = _mm256_broadcast_ss(x.data + r * x.stride + i);
+#pragma GCC unroll 8
+      for (size_t v = 0; v < kVectors; ++v) sums[r][v] = _mm256_fmadd_ps(input, w[v], sums[r][v]);
+    }
+  }
+  const __m256 zero = _mm256_setzero_ps();
+  const size_t column = panel * kColumns;
+  const bool whole = column + kPanels * kColumns <= layer.out;
+#pragma GCC unroll 6
+  for (size_t r = 0; r < kRows; ++r) {
+    alignas(32) float edge[kVectors * 8];
+    float* to = whole ? y.data + r * y.stride + column : edge;
+#pragma GCC unroll 8
+    for (size_t v = 0; v < kVectors; ++v) {
+      // max(0, NaN) is NaN in this order of arguments.
+      const __m256 sum = layer.relu ? _mm256_max_ps(zero, sums[r][v]) : sums[r][v];
+      _mm256_storeu_ps(to + v * 8, sum);
+    }
+    if (!whole) std::copy(edge, edge + (layer.out - column), y.data + r * y.stride + column);
+  }
+}
+
+// Few rows: several panels at once, since two sums alone would wait for each other.
+template <size_t kRows, size_t kPanels>
+void FewRows(const Product& layer, size_t panels, In x, Out y) {
+  size_t panel = 0;
+  for (; panel + kPanels <= panels; panel += kPanels) Tile<kRows, kPanels>(layer, panel, x, y);
+  for (; panel < panels; ++panel) Tile<kRows, 1>(layer, panel, x, y);
+}
+
+void AnyTile(size_t rows, const Product& layer, size_t panel, In x, Out y) {
+  switch (rows) {
+    case 3:
+      return Tile<3, 1>(layer, panel, x, y);
+    case 4:
+      return Tile<4, 1>(layer, panel, x, y);
+    case 5:
+      return Tile<5, 1>(layer, panel, x, y);
+    default:
+      return Tile<kTall, 1>(layer, panel, x, y);
+  }
+}
+
+// Cuts 4 rows or more into tiles of 3 to 6; 7 as 4 + 3, since a tile of one row costs as much as one of four.
+size_t Tiles(size_t rows, size_t* tiles) {
+  size_t count = 0;
+  for (; rows >= 2 * kTall - 1; rows -= kTall) tiles[count++] = kTall;
+  if (rows > kTall) {
+    tiles[count++] = (rows + 1) / 2;
+    rows /= 2;
+  }
+  tiles[count++] = rows;
+  return count;
+}
+
+void Multiply(const Product& layer, size_t rows, In x, Out y) {
+  const size_t panels = (layer.out + kColumns - 1) / kColumns;
+  if (rows == 1) return FewRows<1, 4>(layer, panels, x, y);
+  if (rows == 2) return FewRows<2, 2>(layer, panels, x, y);
+  if (rows == 3) return FewRows<3, 2>(layer, panels, x, y);
+  size_t tiles[kBlockRows / kTall + 2];
+  const size_t count = Tiles(rows, tiles);
+  for (size_t panel = 0; panel < panels; ++panel) {
+    size_t row = 0;
+    for (size_t t = 0; t < count; row += tiles[t++]) {
+      AnyTile(tiles[t], layer, panel, {x.data + row * x.stride, x.stride}, {y.data + row * y.stride, y.stride});
+    }
+  }
+}
+
+class PanelKernel : public LayerKernel {
+ public:
+  explicit PanelKernel(std::vector<LayerShape> layers) : layers_(std::move(layers)) {}
+
+  const char* name() const override { return "panels"; }
+  size_t Rows(size_t batch) const override { return batch; }
+
+  Status Pack(size_t layer, const float* kernel, const float* bias,
+              std::unique_ptr<const PackedLayer>* made) const override {
+    const size_t in = layers_[layer].in, out = layers_[layer].out;
+    const size_t panels = (out + kColumns - 1) / kColumns;
+    auto packed = std::make_unique<PanelLayer>(in, panels);
+    for (size_t panel = 0; panel < panels; ++panel) {
+      const size_t column = panel * kColumns, width = std::min(kColumns, out - column);
+      for (size_t i = 0; i < in; ++i) {
+        std::copy_n(kernel + i * out + column, width, packed->weights.data() + (panel * in + i) * kColumns);
+      }
+    }
+    if (bias != nullptr) std::copy_n(bias, out, packed->bias.data());
+    *made = std::move(packed);
+    return {};
+  }
+
+  std::unique_ptr<LayerState> NewState(const std::vector<LayerPlace>& places) const override {
+    auto state = std::make_unique<PanelState>();
+    state->places = places;
+    return state;
+  }
+
+  Status Run(size_t layer, const PackedLayer& packed, LayerState* state, size_t batch) const override {
+    const LayerShape& shape = layers_[layer];
+    const auto& weights = static_cast<const PanelLayer&>(packed);
+    const LayerPlace& place = static_cast<PanelState*>(state)->places[layer];
+    const Product product{shape.in, shape.out, weights.weights.data(), weights.bias.data(),
+                          shape.activation == Activation::kRelu};
+    // Blocks of about one height, so that no last one reads all weights for a row or two.
+    const size_t blocks = (batch + kBlockRows - 1) / kBlockRows;
+    const size_t height = ((batch + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
+    for (size_t row = 0; row < batch; row += height) {
+      Multiply(product, std::min(height, batch - row), {place.in.data + row * place.in.stride, place.in.stride},
+               {place.out.data + row * place.out.stride, place.out.stride});
+    }
+    if (shape.activation == Activation::kSigmoid) {
+      SigmoidRows(batch, shape.out, {place.out.data, place.out.stride}, place.out);
+    }
+    return {};
+  }
+
+ private:
+  std::vector<LayerShape> layers_;
+};
+
+}  // namespace
+
+std::unique_ptr<LayerKernel> NewPanelKernel(std::vector<LayerShape> layers) {
+  return std::make_unique<PanelKernel>(std::move(layers));
+}
+
+}  // namespace tandem::serving
