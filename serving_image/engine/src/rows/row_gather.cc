@@ -45,8 +45,9 @@ void PrefetchRow(const float* row, size_t dim) {
 
 }  // namespace
 
-void RowTable::Gather(View view, const int64_t* ids, size_t n, float* out, size_t stride) const {
-  const Copy copy = CopyFor(dim());
+// use(rows, start, n) for the rows of n ids from `start` on, on their way into the cache.
+template <typename Use>
+void RowTable::ForGroups(View view, const int64_t* ids, size_t n, const Use& use) const {
   uint64_t hashes[2][kGroup];
   const float* rows[kGroup];
   for (size_t i = 0; i < std::min(n, kGroup); ++i) hashes[0][i] = index_.Prefetch(ids[i]);
@@ -60,8 +61,20 @@ void RowTable::Gather(View view, const int64_t* ids, size_t n, float* out, size_
       rows[i] = memory_.row(IsRemoved(word) ? 0 : SlotOf(word));
       PrefetchRow(rows[i], dim());
     }
-    copy(rows, now, dim(), out + start * stride, stride);
+    use(rows, start, now);
   }
+}
+
+void RowTable::Gather(View view, const int64_t* ids, size_t n, float* out, size_t stride) const {
+  const Copy copy = CopyFor(dim());
+  ForGroups(view, ids, n, [&](const float* const* rows, size_t start, size_t now) {
+    copy(rows, now, dim(), out + start * stride, stride);
+  });
+}
+
+void RowTable::Locate(View view, const int64_t* ids, size_t n, const float** out) const {
+  ForGroups(view, ids, n,
+            [&](const float* const* rows, size_t start, size_t now) { std::copy(rows, rows + now, out + start); });
 }
 
 }  // namespace tandem::serving

@@ -3,8 +3,8 @@
 // Memory:  an index of keys, rows by slot, and per key a chain of nodes (node.h), nearly always one long: a lookup is a
 //          line of the index and a row. Bases share the rows that are equal in them. What a newer version superseded
 //          goes when no version in memory can see it and the calls in flight have left.
-// Threads: Gather and Find from any thread, inside a Readers::Call that began before its View was chosen. All else is
-// the
+// Threads: Gather, Locate and Find from any thread, inside a Readers::Call that began before its View was chosen. All
+// else is the
 //          writer's, one thread at a time (TableSet's turn). Readers never wait.
 //
 // A row is written into a slot that nobody can reach, then its node is published by one store; a view of an earlier
@@ -43,7 +43,10 @@ class RowTable {
   // Copies the rows of `ids` as the view sees them to out, out + stride, …; a row that is not there reads as zeros.
   void Gather(View view, const int64_t* ids, size_t n, float* out, size_t stride) const;
 
-  // The row of one id, valid until the call ends; nullptr if it is not there.
+  // Where the rows of `ids` are, valid until the call ends; rows that are not there are one of zeros.
+  void Locate(View view, const int64_t* ids, size_t n, const float** rows) const;
+
+  // The row of one id; nullptr if it is not there.
   const float* Find(View view, int64_t key) const;
 
   // Gives rows to a line that has no version yet: of equal rows in memory the line gets a share. `keys` have not been
@@ -90,6 +93,8 @@ class RowTable {
     return VisibleIn(first, view,
                      [this](uint32_t slot) { return memory_.older(slot).load(std::memory_order_seq_cst); });
   }
+  template <typename Use>
+  void ForGroups(View view, const int64_t* ids, size_t n, const Use& use) const;
   bool Equal(uint32_t slot, const float* values) const;
   bool Share(std::atomic<NodeWord>* entry, uint64_t hash, uint32_t line, const float* values);
   void Trim(const Floors& floors, uint64_t hash, std::atomic<NodeWord>* entry);

@@ -1,0 +1,16 @@
+// Whether a version answers: a batch made of its own rows, and every output finite.
+//
+// Memory:  a scratch of the dense part, given back at once.
+// Threads: the writer's, before the version is published; its rows can't be reclaimed meanwhile.
+#pragma once
+
+#include "core/status.h"
+#include "versions/version.h"
+
+namespace tandem::serving {
+
+// Refuses a version one of whose outputs is not finite, naming it. String ids can't be made from keys: they read the
+// row of one text, or none.
+Status Probe(const Version& version);
+
+}  // namespace tandem::serving
