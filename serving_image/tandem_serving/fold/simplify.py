@@ -12,7 +12,6 @@ from tandem_serving.fold.graph import Graph, Node, Ref
 from tandem_serving.fold.sizes import integers
 
 _NOTHING = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault"})
-_AFFINE = frozenset({"MatMul", "Mul", "AddV2"})
 
 
 def free(graph: Graph, ref: Ref) -> bool:
@@ -94,16 +93,20 @@ def bias_add(graph: Graph, node: Node) -> Ref | None:
 
 
 def subtract(graph: Graph, node: Node) -> Ref | None:
-    """Write x - w as x + (-w); and w - x as x · (-1) + w, where x is a product that takes the sign in."""
-    if node.op != "Sub" or not is_float(graph, node.out):
+    """Write x - w as x + (-w), and else y - x as x · (-1) + y, since products take the sign in."""
+    if node.op not in ("Sub", "Neg") or not is_float(graph, node.out):
         return None
-    a, b = node.inputs
-    if free(graph, b):
-        return make.binary(graph, "AddV2", a, make.unary(graph, "Neg", b))
-    if free(graph, a) and graph.node(b).op in _AFFINE:
-        negative = make.binary(graph, "Mul", b, make.constant(graph, -1.0, np.float32))
-        return make.binary(graph, "AddV2", negative, a)
-    return None
+    if node.op == "Sub" and free(graph, node.inputs[1]):
+        return make.binary(graph, "AddV2", node.inputs[0], make.unary(graph, "Neg", node.inputs[1]))
+    negative = make.binary(graph, "Mul", node.inputs[-1], make.constant(graph, -1.0, np.float32))
+    return negative if node.op == "Neg" else make.binary(graph, "AddV2", negative, node.inputs[0])
+
+
+def square(graph: Graph, node: Node) -> Ref | None:
+    """Write x² as x · x."""
+    if node.op != "Square" or not is_float(graph, node.out):
+        return None
+    return make.binary(graph, "Mul", node.inputs[0], node.inputs[0])
 
 
 def divide(graph: Graph, node: Node) -> Ref | None:
@@ -151,6 +154,7 @@ RULES = (
     bias_add,
     weights_second,
     subtract,
+    square,
     divide,
     plain_kernel,
     flat_concat,

@@ -1,0 +1,1 @@
+"""Measures the model server against its peers."""
