@@ -15,7 +15,7 @@
 
 #include "core/status.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 enum class DType : uint8_t { kInt64, kString, kFloat32 };
 
@@ -90,4 +90,4 @@ class Model {
   virtual std::unique_ptr<Worker> NewWorker() = 0;
 };
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

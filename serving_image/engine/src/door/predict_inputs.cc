@@ -8,7 +8,7 @@
 #include "core/xxh64.h"
 #include "door/text.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
 constexpr size_t kNowhere = static_cast<size_t>(-1);
@@ -260,4 +260,4 @@ Batch BatchInputs::Slice(size_t from, size_t rows) {
   return {rows, columns_.data()};
 }
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

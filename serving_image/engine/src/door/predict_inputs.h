@@ -13,7 +13,7 @@
 #include "door/predict_request.h"
 #include "door/refusal.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 // TensorFlow's short form, one value for all, is taken up to so many values.
 inline constexpr uint64_t kMostRepeated = uint64_t{1} << 20;
@@ -57,4 +57,4 @@ class BatchInputs {
   std::vector<Column> columns_;
 };
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

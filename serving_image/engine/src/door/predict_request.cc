@@ -5,7 +5,7 @@
 #include "door/text.h"
 #include "door/wire_reader.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
 bool Text(WireReader* reader, std::string_view* text) { return reader->Bytes(text) && IsUtf8(*text); }
@@ -223,4 +223,4 @@ void ReadFloats(const TensorView& tensor, float* values) {
   });
 }
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

@@ -17,7 +17,7 @@
 
 #include "door/refusal.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 inline constexpr size_t kMostNamed = 1024;  // inputs, and names in output_filter
 
@@ -70,6 +70,6 @@ void ReadFloats(const TensorView& tensor, float* values);
 template <typename Visit>
 void ForEachString(const TensorView& tensor, Visit&& visit);
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door
 
 #include "door/tensor_values.h"

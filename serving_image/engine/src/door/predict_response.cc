@@ -3,7 +3,7 @@
 #include <cstring>
 #include <string>
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
 constexpr uint8_t kDtFloat = 1;
@@ -87,4 +87,4 @@ void WritePredictResponse(const PredictResponse& response, uint8_t* out) {
   PutBytes(out, 3, kSignature.data(), kSignature.size());
 }
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

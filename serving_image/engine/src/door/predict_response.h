@@ -14,7 +14,7 @@
 
 #include "door/model.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 inline constexpr std::string_view kSignature = "serving_default";
 
@@ -30,4 +30,4 @@ struct PredictResponse {
 size_t PredictResponseSize(const PredictResponse& response);
 void WritePredictResponse(const PredictResponse& response, uint8_t* out);
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 // The numbers are gRPC's own.
 enum class Code : uint8_t {
@@ -63,4 +63,4 @@ struct [[nodiscard]] Refusal {
   static Refusal BadRequest(std::string why) { return {Code::kInvalidArgument, std::move(why)}; }
 };
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

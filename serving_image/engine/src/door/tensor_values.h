@@ -9,7 +9,7 @@
 #include "door/predict_request.h"
 #include "door/wire_reader.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 namespace tensor_field {
 inline constexpr uint32_t kDType = 1, kShape = 2, kContent = 4, kFloat = 5, kString = 8, kInt64 = 10;
@@ -49,4 +49,4 @@ void ForEachString(const TensorView& tensor, Visit&& visit) {
   });
 }
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

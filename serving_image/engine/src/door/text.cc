@@ -3,7 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
 constexpr const char* kTypes[] = {"INVALID",
@@ -140,4 +140,4 @@ bool IsUtf8(std::string_view bytes) {
   return true;
 }
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 inline constexpr size_t kMostShown = 512;
 
@@ -29,4 +29,4 @@ std::string DataTypeName(int32_t type);
 // Whether the bytes are well-formed UTF-8 (RFC 3629), as protobuf demands of its strings.
 bool IsUtf8(std::string_view bytes);
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

@@ -13,7 +13,7 @@
 #include <cstring>
 #include <string_view>
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 enum class Wire : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kGroup = 3, kEndGroup = 4, kFixed32 = 5 };
 
@@ -123,4 +123,4 @@ class WireReader {
   bool ok_ = true;
 };
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 
 inline void PutVarint(std::string* out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) out->push_back(static_cast<char>(value | 0x80));
@@ -39,4 +39,4 @@ inline void PutEntry(std::string* out, uint32_t field, std::string_view key, std
   PutBytes(out, field, entry);
 }
 
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

@@ -9,10 +9,10 @@
 #include "core/xxh64.h"
 #include "door/tests/request_maker.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
-using namespace tandem::serving::testing;
+using namespace tandem::serving::door::testing;
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -193,4 +193,4 @@ TEST(ABatchHoldsRequestsSideBySide) {
 }
 
 }  // namespace
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

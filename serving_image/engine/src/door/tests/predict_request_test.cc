@@ -6,10 +6,10 @@
 #include "door/tests/request_maker.h"
 #include "door/wire_reader.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
-using namespace tandem::serving::testing;
+using namespace tandem::serving::door::testing;
 
 std::string Field(uint32_t number, uint32_t wire, const std::string& rest) {
   std::string out;
@@ -176,4 +176,4 @@ TEST(TheProductOfSizesIsExactOrSaysThatItIsNot) {
 }
 
 }  // namespace
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

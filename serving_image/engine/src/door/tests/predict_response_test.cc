@@ -6,10 +6,10 @@
 #include "door/tests/request_maker.h"
 #include "door/wire_writer.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
-using namespace tandem::serving::testing;
+using namespace tandem::serving::door::testing;
 
 std::string Written(const PredictResponse& response) {
   std::string out(PredictResponseSize(response) + 1, '\x7e');
@@ -50,4 +50,4 @@ TEST(AnAnswerIsWrittenAsProtobufWritesIt) {
 }
 
 }  // namespace
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

@@ -14,7 +14,7 @@
 #include "door/predict_request.h"
 #include "door/wire_writer.h"
 
-namespace tandem::serving::testing {
+namespace tandem::serving::door::testing {
 
 inline constexpr int32_t kFloat = 1, kDouble = 2, kInt32 = 3, kString = 7, kInt64 = 9;
 
@@ -144,4 +144,4 @@ inline Inputs SearchInputs(const Inputs& changes = {}) {
   return kept;
 }
 
-}  // namespace tandem::serving::testing
+}  // namespace tandem::serving::door::testing

@@ -4,7 +4,7 @@
 
 #include "core/tests/check.h"
 
-namespace tandem::serving {
+namespace tandem::serving::door {
 namespace {
 
 TEST(NamesAreQuotedAsPythonQuotesThem) {
@@ -65,4 +65,4 @@ TEST(ShapesTypesAndNumbersReadAsInPython) {
 }
 
 }  // namespace
-}  // namespace tandem::serving
+}  // namespace tandem::serving::door

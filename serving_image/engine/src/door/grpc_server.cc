@@ -1,0 +1,192 @@
+#include "door/grpc_server.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/resource_quota.h>
+
+#include <array>
+
+#include "door/info_messages.h"
+
+namespace tandem::serving::door {
+namespace {
+
+constexpr char kPredictions[] = "tensorflow.serving.PredictionService";
+constexpr char kModels[] = "tensorflow.serving.ModelService";
+constexpr int kWaitingCalls = 64;  // calls of Predict that may come in at the same instant
+constexpr int64_t kNotLoading = -1;
+constexpr int kMostDrained = 256;  // events between two batches of a thread that also computes
+
+// Where a method stands: in which service, at which place.
+struct Place {
+  bool of_models;
+  size_t index;
+};
+constexpr std::array<Place, kMethods> kPlaces = {
+    {{false, 0}, {false, 1}, {true, 0}, {true, 1}, {false, 2}, {false, 3}, {false, 4}}};
+
+void Configure(const GrpcOptions& options, grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes));
+  builder->SetMaxSendMessageSize(static_cast<int>(options.message_bytes));
+  grpc::ResourceQuota quota("door");
+  builder->SetResourceQuota(quota.Resize(options.memory_bytes));
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // A peer that went away without a word is noticed and let go of, and one that pings too much is sent away.
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10'000);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1024);
+}
+
+}  // namespace
+
+GrpcServer::GrpcServer(const GrpcOptions& options, const BatcherOptions& batching, Model* model, Metrics* metrics)
+    : options_(options),
+      model_(model),
+      metrics_(metrics),
+      predictions_(kPredictions, {"Predict", "GetModelMetadata", "Classify", "Regress", "MultiInference"}),
+      models_(kModels, {"GetModelStatus", "HandleReloadConfigRequest"}),
+      loading_(kNotLoading) {
+  batcher_ = std::make_unique<Batcher>(batching, [this]() -> RunJobs {
+    auto runner = std::make_shared<BatchRunner>(options_.runner, model_, metrics_);
+    return [runner](const std::vector<Job*>& jobs) { runner->Run(jobs); };
+  });
+}
+
+Status GrpcServer::Start(const GrpcOptions& options, const BatcherOptions& batching, Model* model, Metrics* metrics,
+                         std::unique_ptr<GrpcServer>* started) {
+  std::unique_ptr<GrpcServer> server(new GrpcServer(options, batching, model, metrics));
+  Status status = server->Open();
+  if (status.ok()) *started = std::move(server);
+  return status;
+}
+
+GrpcServer::~GrpcServer() { Stop(std::chrono::milliseconds(0)); }
+
+Status GrpcServer::Open() {
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  grpc::ServerBuilder builder;
+  Configure(options_, &builder);
+  ports_.assign(options_.listen.size(), 0);
+  for (size_t i = 0; i < options_.listen.size(); ++i) {
+    builder.AddListeningPort(options_.listen[i], grpc::InsecureServerCredentials(), &ports_[i]);
+  }
+  builder.RegisterService(&predictions_);
+  builder.RegisterService(&models_);
+  queue_ = builder.AddCompletionQueue();
+  server_ = builder.BuildAndStart();
+  for (size_t i = 0; i < ports_.size(); ++i) {
+    if (server_ != nullptr && ports_[i] != 0) continue;
+    return Status::Refused("the address " + options_.listen[i] +
+                           " can't be listened on; choose another, or end the program that holds it");
+  }
+  SetReady(false);
+  for (int i = 0; i < kWaitingCalls; ++i) Await(Method::kPredict);
+  for (size_t m = 1; m < kMethods; ++m) Await(static_cast<Method>(m));
+  const bool computing = batcher_->options().threads == 0;
+  for (int i = 0; i < options_.threads; ++i) {
+    threads_.emplace_back([this, computing] { computing ? ComputingLoop() : Loop(); });
+  }
+  return {};
+}
+
+void GrpcServer::SetReady(bool ready) {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  health->SetServingStatus(ready);
+  for (const char* name : {"", kPredictions, kModels}) health->SetServingStatus(name, ready);
+}
+
+void GrpcServer::SetLoading(std::optional<int64_t> base) { loading_ = base.value_or(kNotLoading); }
+
+void GrpcServer::Stop(std::chrono::milliseconds grace) {
+  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + grace);
+  {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (ended_) return;
+    ended_ = true;
+    none_left_.wait(lock, [this] { return begun_ == 0; });
+  }
+  batcher_->Stop();
+  if (queue_ != nullptr) queue_->Shutdown();
+  for (std::thread& thread : threads_) thread.join();
+  void* tag = nullptr;
+  bool ok = false;
+  while (threads_.empty() && queue_ != nullptr && queue_->Next(&tag, &ok)) static_cast<Event*>(tag)->Proceed(false);
+  threads_.clear();
+}
+
+void GrpcServer::Loop() {
+  void* tag = nullptr;
+  bool ok = false;
+  while (queue_->Next(&tag, &ok)) static_cast<Event*>(tag)->Proceed(ok);
+}
+
+// Takes what came, without waiting while something is to be computed, then computes a batch of it.
+void GrpcServer::ComputingLoop() {
+  BatchRunner runner(options_.runner, model_, metrics_);
+  const RunJobs run = [&runner](const std::vector<Job*>& jobs) { runner.Run(jobs); };
+  std::vector<Job*> room;
+  bool waits = false;
+  for (;;) {
+    void* tag = nullptr;
+    bool ok = false;
+    auto status = grpc::CompletionQueue::GOT_EVENT;
+    for (int i = 0; i < kMostDrained && status == grpc::CompletionQueue::GOT_EVENT; ++i) {
+      const bool block = i == 0 && !waits;
+      const gpr_timespec until = block ? gpr_inf_future(GPR_CLOCK_MONOTONIC) : gpr_inf_past(GPR_CLOCK_MONOTONIC);
+      status = queue_->AsyncNext(&tag, &ok, until);
+      if (status == grpc::CompletionQueue::GOT_EVENT) static_cast<Event*>(tag)->Proceed(ok);
+    }
+    waits = batcher_->RunWaiting(run, &room);
+    if (status == grpc::CompletionQueue::SHUTDOWN && !waits) return;
+  }
+}
+
+bool GrpcServer::Begin(Method method) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (ended_) return false;
+  ++begun_;
+  Await(method);
+  return true;
+}
+
+void GrpcServer::End() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (--begun_ == 0 && ended_) none_left_.notify_all();
+}
+
+void GrpcServer::Await(Method method) {
+  const Place place = kPlaces[static_cast<size_t>(method)];
+  UnaryCall* call = nullptr;
+  if (method == Method::kPredict) {
+    call = new PredictCall(this);
+  } else {
+    call = new InfoCall(this, method);
+  }
+  call->Await(place.of_models ? &models_ : &predictions_, place.index, queue_.get());
+}
+
+std::string GrpcServer::Overloaded() const {
+  return std::to_string(batcher_->options().most_jobs) +
+         " requests, or as much as memory allows, are being answered already; try another replica";
+}
+
+Refusal GrpcServer::Inform(Method method, std::string_view request, std::string* response,
+                           std::optional<VersionName>* version) {
+  const std::string_view served = options_.runner.served_name;
+  const int64_t loading = loading_;
+  if (method == Method::kGetModelMetadata) {
+    return GetModelMetadata(request, served, model_, response, &version->emplace());
+  }
+  if (method == Method::kGetModelStatus) {
+    return GetModelStatus(request, served, *model_,
+                          loading == kNotLoading ? std::nullopt : std::optional<int64_t>(loading), response);
+  }
+  if (method == Method::kHandleReloadConfigRequest) return HandleReloadConfig(request, served, response);
+  return TakesExamples(MethodName(method));
+}
+
+}  // namespace tandem::serving::door

@@ -1,0 +1,31 @@
+// What clients ask about the model instead of asking it, as TensorFlow Serving's messages: bytes in, bytes out.
+//
+// Memory:  returns new strings.
+// Threads: pure functions over a Model, which any thread may ask.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "door/model.h"
+#include "door/refusal.h"
+
+namespace tandem::serving::door {
+
+// PredictionService/GetModelMetadata: the signature of one version, which `version` names.
+Refusal GetModelMetadata(std::string_view request, std::string_view served, Model* model, std::string* response,
+                         VersionName* version);
+
+// ModelService/GetModelStatus: which versions can be asked for, and which base is being loaded.
+Refusal GetModelStatus(std::string_view request, std::string_view served, const Model& model,
+                       std::optional<int64_t> loading_base, std::string* response);
+
+// ModelService/HandleReloadConfigRequest: agrees to what is the case already; what is served follows the store.
+Refusal HandleReloadConfig(std::string_view request, std::string_view served, std::string* response);
+
+// The methods that take tf.Example.
+Refusal TakesExamples(std::string_view method);
+
+}  // namespace tandem::serving::door

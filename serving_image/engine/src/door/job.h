@@ -1,0 +1,52 @@
+// A prediction on its way: what a request waits as, and what it is answered with.
+//
+// Memory:  the owner keeps a Job, and the bytes that its request points into, until Done was called.
+// Threads: whoever holds the Job; it is handed from the door to the batcher and back.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "door/clock.h"
+#include "door/model.h"
+#include "door/predict_request.h"
+#include "door/refusal.h"
+
+namespace tandem::serving::door {
+
+// Valid during Job::Done only.
+struct Answer {
+  VersionName version;
+  const ModelSpec* spec = nullptr;
+  const std::vector<size_t>* outputs = nullptr;  // which of the spec's were asked for
+  const float* const* values = nullptr;          // of all the spec's outputs; `rows` floats each
+  size_t rows = 0;
+};
+
+class Job {
+ public:
+  virtual ~Job() = default;
+  // Called once, from any thread; the last use of the Job. `answer` is null when the request was refused.
+  virtual void Done(const Refusal& refusal, const Answer* answer) = 0;
+
+  PredictRequest request;
+  size_t bytes = 0;  // memory that it holds while it waits
+  Clock::time_point arrived;
+  Clock::time_point deadline = Clock::time_point::max();
+
+ private:
+  friend class Batcher;
+  Job* next_ = nullptr;
+  uint64_t order_ = 0;
+};
+
+// How many rows a request seems to have: by its first input, before anything is checked. At least 1.
+inline size_t RowsAtFirstSight(const PredictRequest& request) {
+  if (request.inputs.empty() || request.inputs[0].shape.rank == 0 || request.inputs[0].shape.sizes[0] < 1) return 1;
+  return static_cast<size_t>(request.inputs[0].shape.sizes[0]);
+}
+
+}  // namespace tandem::serving::door
