@@ -53,7 +53,7 @@ def infer(op: str, attrs: Mapping[str, Any], inputs: Sequence[Fact]) -> tuple[Fa
         source = Source.FEATURES
     known = shapes.outputs(op, attrs, [fact.shape for fact in inputs], [fact.value for fact in inputs])
     dtype = _dtype(op, attrs)
-    if known is None:
+    if not known:
         return (Fact(dtype, None, None, source),)
     value = evaluate(op, attrs, [(f.shape, f.value) for f in inputs]) if dtype in (INT32, INT64) else None
     return (Fact(dtype, known[0], value, source), *(Fact(dtype, shape, None, source) for shape in known[1:]))

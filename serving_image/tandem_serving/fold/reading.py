@@ -68,7 +68,7 @@ class Export:
         nodes = {node.name: node for node in self.definition.node}
         where = self.spec.dense.graph
         given = self.features | self.weights
-        if len(given) < len(self.features) + len(self.weights):
+        if len(given) < len(self.spec.dense.feature_inputs) + len(self.spec.dense.weight_inputs):
             raise BadExport(f"{where}: model.json names one tensor as two inputs")
         for ref, shape in given.items():
             if ref.node not in nodes or ref.output:
