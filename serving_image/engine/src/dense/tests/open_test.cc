@@ -225,11 +225,11 @@ TEST(what_does_not_open_is_refused_with_the_file_and_the_reason) {
   CHECK(Has(Refusal(kTiny, nullptr), "fold.pb needs TensorFlow, which this engine runs without; give it --tensorflow"));
   CHECK(Has(Refusal(kTiny, nullptr, {}), "--sizes"));
   CHECK(Has(Refusal(kTiny, nullptr, {8, 0}), "--sizes"));
+  const TensorFlow* api = LoadedTensorFlow();
+  if (api == nullptr) return;
   std::unique_ptr<const TensorFlow> none;
   CHECK(Has(LoadTensorFlow("/nowhere/libtensorflow_cc.so.2", &none).why(), "TensorFlow can't be loaded from /nowhere"));
   CHECK(Has(LoadTensorFlow("libm.so.6", &none).why(), "libm.so.6 has no TF_Version"));
-  const TensorFlow* api = LoadedTensorFlow();
-  if (api == nullptr) return;
   const json program = json::parse(Text(kTiny + "/program.json"));
   const auto with = [&](const char* pointer, json value) {
     json changed = program;
