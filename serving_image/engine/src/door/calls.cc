@@ -26,7 +26,7 @@ void UnaryCall::Proceed(bool ok) {
     delete this;
     return;
   }
-  if (!ok || !host_->Begin(method_)) {
+  if (!ok || !host_->Begin([this] { host_->AwaitNext(method_); })) {
     delete this;
     return;
   }

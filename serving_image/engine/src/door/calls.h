@@ -6,30 +6,26 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "door/byte_service.h"
+#include "door/event.h"
 #include "door/job.h"
 #include "door/metrics.h"
 #include "door/refusal.h"
 
 namespace tandem::serving::door {
 
-// What comes out of the completion queue.
-class Event {
- public:
-  virtual ~Event() = default;
-  virtual void Proceed(bool ok) = 0;
-};
-
 // What calls need of the server that they belong to.
 class CallHost {
  public:
   virtual ~CallHost() = default;
-  // A call of this method came in: lets another come. False: the server ended, the call is not to be answered.
-  virtual bool Begin(Method method) = 0;
+  // A call came in: `await_next` lets another come. False: the server ended, the call is not to be answered.
+  virtual bool Begin(const std::function<void()>& await_next) = 0;
+  virtual void AwaitNext(Method method) = 0;
   // The call that began is over, whether or not the client has its answer.
   virtual void End() = 0;
   // Hands a prediction on; false: too many are inside.

@@ -1,7 +1,6 @@
 #include "door/grpc_server.h"
 
 #include <grpc/support/time.h>
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/resource_quota.h>
 
 #include <array>
@@ -11,19 +10,26 @@
 namespace tandem::serving::door {
 namespace {
 
-constexpr char kPredictions[] = "tensorflow.serving.PredictionService";
-constexpr char kModels[] = "tensorflow.serving.ModelService";
+constexpr char kReflection[] = "grpc.reflection.v1.ServerReflection";
+constexpr char kReflectionBefore[] = "grpc.reflection.v1alpha.ServerReflection";
 constexpr int kWaitingCalls = 64;  // calls of Predict that may come in at the same instant
 constexpr int64_t kNotLoading = -1;
 constexpr int kMostDrained = 256;  // events between two batches of a thread that also computes
 
 // Where a method stands: in which service, at which place.
+enum class Service { kPredictions, kModels, kHealth };
 struct Place {
-  bool of_models;
+  Service service;
   size_t index;
 };
-constexpr std::array<Place, kMethods> kPlaces = {
-    {{false, 0}, {false, 1}, {true, 0}, {true, 1}, {false, 2}, {false, 3}, {false, 4}}};
+constexpr std::array<Place, kMethods> kPlaces = {{{Service::kPredictions, 0},
+                                                  {Service::kPredictions, 1},
+                                                  {Service::kModels, 0},
+                                                  {Service::kModels, 1},
+                                                  {Service::kPredictions, 2},
+                                                  {Service::kPredictions, 3},
+                                                  {Service::kPredictions, 4},
+                                                  {Service::kHealth, 0}}};
 
 void Configure(const GrpcOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes));
@@ -46,8 +52,11 @@ GrpcServer::GrpcServer(const GrpcOptions& options, const BatcherOptions& batchin
     : options_(options),
       model_(model),
       metrics_(metrics),
-      predictions_(kPredictions, {"Predict", "GetModelMetadata", "Classify", "Regress", "MultiInference"}),
-      models_(kModels, {"GetModelStatus", "HandleReloadConfigRequest"}),
+      predictions_(kPredictionService, {"Predict", "GetModelMetadata", "Classify", "Regress", "MultiInference"}),
+      models_(kModelService, {"GetModelStatus", "HandleReloadConfigRequest"}),
+      health_(kHealthService, {"Check"}),
+      reflection_({kPredictionService, kModelService, kHealthService, kReflection, kReflectionBefore}),
+      reflections_{ReflectionService(kReflection), ReflectionService(kReflectionBefore)},
       loading_(kNotLoading) {
   batcher_ = std::make_unique<Batcher>(batching, [this]() -> RunJobs {
     auto runner = std::make_shared<BatchRunner>(options_.runner, model_, metrics_);
@@ -66,8 +75,8 @@ Status GrpcServer::Start(const GrpcOptions& options, const BatcherOptions& batch
 GrpcServer::~GrpcServer() { Stop(std::chrono::milliseconds(0)); }
 
 Status GrpcServer::Open() {
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  Status described = reflection_.Add(options_.descriptors);
+  if (!described.ok()) return described;
   grpc::ServerBuilder builder;
   Configure(options_, &builder);
   ports_.assign(options_.listen.size(), 0);
@@ -76,6 +85,8 @@ Status GrpcServer::Open() {
   }
   builder.RegisterService(&predictions_);
   builder.RegisterService(&models_);
+  builder.RegisterService(&health_);
+  for (ReflectionService& service : reflections_) builder.RegisterService(&service);
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
   for (size_t i = 0; i < ports_.size(); ++i) {
@@ -83,20 +94,16 @@ Status GrpcServer::Open() {
     return Status::Refused("the address " + options_.listen[i] +
                            " can't be listened on; choose another, or end the program that holds it");
   }
-  SetReady(false);
-  for (int i = 0; i < kWaitingCalls; ++i) Await(Method::kPredict);
-  for (size_t m = 1; m < kMethods; ++m) Await(static_cast<Method>(m));
+  for (int i = 0; i < kWaitingCalls; ++i) AwaitNext(Method::kPredict);
+  for (size_t m = 1; m < kMethods; ++m) AwaitNext(static_cast<Method>(m));
+  for (ReflectionService& service : reflections_) {
+    (new ReflectionCall(this, &reflection_, &service, queue_.get()))->Await();
+  }
   const bool computing = batcher_->options().threads == 0;
   for (int i = 0; i < options_.threads; ++i) {
     threads_.emplace_back([this, computing] { computing ? ComputingLoop() : Loop(); });
   }
   return {};
-}
-
-void GrpcServer::SetReady(bool ready) {
-  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-  health->SetServingStatus(ready);
-  for (const char* name : {"", kPredictions, kModels}) health->SetServingStatus(name, ready);
 }
 
 void GrpcServer::SetLoading(std::optional<int64_t> base) { loading_ = base.value_or(kNotLoading); }
@@ -145,11 +152,11 @@ void GrpcServer::ComputingLoop() {
   }
 }
 
-bool GrpcServer::Begin(Method method) {
+bool GrpcServer::Begin(const std::function<void()>& await_next) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (ended_) return false;
   ++begun_;
-  Await(method);
+  await_next();
   return true;
 }
 
@@ -158,7 +165,7 @@ void GrpcServer::End() {
   if (--begun_ == 0 && ended_) none_left_.notify_all();
 }
 
-void GrpcServer::Await(Method method) {
+void GrpcServer::AwaitNext(Method method) {
   const Place place = kPlaces[static_cast<size_t>(method)];
   UnaryCall* call = nullptr;
   if (method == Method::kPredict) {
@@ -166,7 +173,10 @@ void GrpcServer::Await(Method method) {
   } else {
     call = new InfoCall(this, method);
   }
-  call->Await(place.of_models ? &models_ : &predictions_, place.index, queue_.get());
+  ByteService* service = place.service == Service::kPredictions ? &predictions_
+                         : place.service == Service::kModels    ? &models_
+                                                                : &health_;
+  call->Await(service, place.index, queue_.get());
 }
 
 std::string GrpcServer::Overloaded() const {
@@ -185,6 +195,7 @@ Refusal GrpcServer::Inform(Method method, std::string_view request, std::string*
     return GetModelStatus(request, served, *model_,
                           loading == kNotLoading ? std::nullopt : std::optional<int64_t>(loading), response);
   }
+  if (method == Method::kHealthCheck) return CheckHealth(request, ready_, response);
   if (method == Method::kHandleReloadConfigRequest) return HandleReloadConfig(request, served, response);
   return TakesExamples(MethodName(method));
 }

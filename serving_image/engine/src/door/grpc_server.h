@@ -8,7 +8,6 @@
 #pragma once
 
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 
 #include <atomic>
 #include <condition_variable>
@@ -27,6 +26,8 @@
 #include "door/calls.h"
 #include "door/metrics.h"
 #include "door/model.h"
+#include "door/reflection.h"
+#include "door/reflection_call.h"
 
 namespace tandem::serving::door {
 
@@ -36,6 +37,7 @@ struct GrpcOptions {
   int threads = 1;
   size_t message_bytes = size_t{16} << 20;
   size_t memory_bytes = size_t{1} << 30;  // gRPC's buffers, of all connections together
+  std::string descriptors;                // a FileDescriptorSet's bytes for reflection; may be empty
   RunnerOptions runner;
 };
 
@@ -50,7 +52,7 @@ class GrpcServer final : private CallHost {
   const std::vector<int>& ports() const { return ports_; }
 
   // What the health service says; at first it is not ready.
-  void SetReady(bool ready);
+  void SetReady(bool ready) { ready_ = ready; }
   // The base that GetModelStatus calls LOADING.
   void SetLoading(std::optional<int64_t> base);
   size_t in_flight() const { return batcher_->in_flight(); }
@@ -65,8 +67,8 @@ class GrpcServer final : private CallHost {
   void Loop();
   void ComputingLoop();
 
-  void Await(Method method);
-  bool Begin(Method method) override;
+  void AwaitNext(Method method) override;
+  bool Begin(const std::function<void()>& await_next) override;
   void End() override;
   bool Push(Job* job) override { return batcher_->Push(job); }
   std::string Overloaded() const override;
@@ -80,6 +82,10 @@ class GrpcServer final : private CallHost {
   Metrics* const metrics_;
   ByteService predictions_;
   ByteService models_;
+  ByteService health_;
+  Reflection reflection_;
+  ReflectionService reflections_[2];
+  std::atomic<bool> ready_ = false;
   std::unique_ptr<Batcher> batcher_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;

@@ -175,6 +175,20 @@ Refusal HandleReloadConfig(std::string_view request, std::string_view served, st
   return Refusal::None();
 }
 
+Refusal CheckHealth(std::string_view request, bool ready, std::string* response) {
+  constexpr int64_t kServing = 1, kNotServing = 2;
+  std::string_view service;
+  if (!ForEach(request, 1, [&service](std::string_view text) { return service = text, IsUtf8(text); })) {
+    return Refusal::BadRequest("the request is no grpc.health.v1.HealthCheckRequest; send it with a stock client");
+  }
+  if (!service.empty() && service != kPredictionService && service != kModelService) {
+    return {Code::kNotFound, "service " + Quoted(service) + " is not here; ask about " + Quoted(kPredictionService) +
+                                 ", " + Quoted(kModelService) + " or, without a name, the server"};
+  }
+  PutNumber(response, 1, ready ? kServing : kNotServing);
+  return Refusal::None();
+}
+
 Refusal TakesExamples(std::string_view method) {
   return {Code::kUnimplemented, std::string(method) +
                                     " takes tf.Example, which this server does not read; send the same features to "

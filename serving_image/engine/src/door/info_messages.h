@@ -14,6 +14,10 @@
 
 namespace tandem::serving::door {
 
+inline constexpr char kPredictionService[] = "tensorflow.serving.PredictionService";
+inline constexpr char kModelService[] = "tensorflow.serving.ModelService";
+inline constexpr char kHealthService[] = "grpc.health.v1.Health";
+
 // PredictionService/GetModelMetadata: the signature of one version, which `version` names.
 Refusal GetModelMetadata(std::string_view request, std::string_view served, Model* model, std::string* response,
                          VersionName* version);
@@ -24,6 +28,9 @@ Refusal GetModelStatus(std::string_view request, std::string_view served, const 
 
 // ModelService/HandleReloadConfigRequest: agrees to what is the case already; what is served follows the store.
 Refusal HandleReloadConfig(std::string_view request, std::string_view served, std::string* response);
+
+// grpc.health.v1.Health/Check: of the whole server (no name) or of one of its services.
+Refusal CheckHealth(std::string_view request, bool ready, std::string* response);
 
 // The methods that take tf.Example.
 Refusal TakesExamples(std::string_view method);

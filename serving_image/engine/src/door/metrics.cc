@@ -8,7 +8,7 @@ namespace {
 constexpr const char* kStageNames[kStages] = {"decode", "queue", "gather", "dense", "encode"};
 constexpr const char* kMethodNames[kMethods] = {
     "Predict",  "GetModelMetadata", "GetModelStatus", "HandleReloadConfigRequest",
-    "Classify", "Regress",          "MultiInference"};
+    "Classify", "Regress",          "MultiInference", "Check"};
 
 uint64_t Get(const std::atomic<uint64_t>& counter) { return counter.load(std::memory_order_relaxed); }
 

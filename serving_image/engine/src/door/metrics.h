@@ -24,9 +24,10 @@ enum class Method : uint8_t {
   kHandleReloadConfigRequest,
   kClassify,
   kRegress,
-  kMultiInference
+  kMultiInference,
+  kHealthCheck
 };
-inline constexpr size_t kMethods = 7;
+inline constexpr size_t kMethods = 8;
 
 const char* MethodName(Method method);
 

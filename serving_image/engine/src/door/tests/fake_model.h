@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,21 @@ class FakeModel final : public Model {
     return static_cast<float>(user) + static_cast<float>(version.update) / 1024.0f;
   }
 
+  // Runs wait until the gate is open; Entered waits for the first to stand before it.
+  void Shut() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    shut_ = true;
+  }
+  void Open() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    shut_ = false;
+    gate_.notify_all();
+  }
+  void Entered() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    gate_.wait(lock, [this] { return waits_ > 0; });
+  }
+
   std::atomic<size_t> runs = 0;
   std::atomic<size_t> largest = 0;
   std::atomic<bool> broken = false;
@@ -66,6 +82,7 @@ class FakeModel final : public Model {
     explicit FakeWorker(FakeModel* model) : model_(model) {}
 
     Status Run(const Pin& version, const Batch& batch, float* const* outputs, StageTimes* times) override {
+      model_->Pass();
       ++model_->runs;
       if (batch.rows > model_->largest) model_->largest = batch.rows;
       if (model_->broken) return Status::Refused("the fake is broken");
@@ -84,9 +101,20 @@ class FakeModel final : public Model {
     FakeModel* model_;
   };
 
+  void Pass() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    ++waits_;
+    gate_.notify_all();
+    gate_.wait(lock, [this] { return !shut_; });
+    --waits_;
+  }
+
   const size_t most_rows_;
   const ModelSpec spec_ = SearchSpec();
   mutable std::mutex mutex_;
+  std::condition_variable gate_;
+  bool shut_ = false;
+  int waits_ = 0;
   std::vector<VersionName> versions_;
 };
 
