@@ -1,6 +1,6 @@
 """Rewrites the dense graph of a base into a program: a graph to run once per version of the weights, and a rest.
 
-``fold(spec, graph)`` reads (``reading``), rewrites by rules until none fits (``simplify``, ``reshape``,
+``fold(spec, graph)`` reads (``reading``, ``inlining``), rewrites by rules until none fits (``simplify``, ``reshape``,
 ``batch_norm``), cuts where features begin (``partition``), and tries to name what is left as a chain of layers
 (``chain``). What is known of shapes while the batch is not is in ``sizes``, ``shapes``, ``values`` and ``facts``.
 """

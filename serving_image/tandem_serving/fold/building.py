@@ -36,6 +36,7 @@ def fold(spec: ModelSpec, data: bytes) -> Program:
         graph = export.graph()
     except Unfoldable as error:
         return _as_it_came(export, data, str(error))
+    simplify.skip_identities(graph)
     rewrite(graph, RULES)
     return _program(export, graph)
 

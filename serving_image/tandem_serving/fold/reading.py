@@ -8,6 +8,7 @@ from tensorflow.core.framework import graph_pb2
 from tandem_serving.errors import BadExport
 from tandem_serving.fold.facts import FLOAT, Fact, Source
 from tandem_serving.fold.graph import Graph, Node, Ref
+from tandem_serving.fold.inlining import Inlined
 from tandem_serving.fold.sizes import BATCH, Shape, fixed
 
 
@@ -52,10 +53,11 @@ class Export:
         """
         known = {ref.node: Fact(FLOAT, shape, None, Source.FEATURES) for ref, shape in self.features.items()}
         known |= {ref.node: Fact(FLOAT, shape, None, Source.WEIGHTS) for ref, shape in self.weights.items()}
-        nodes = [_node(node, given=node.name in known) for node in self.definition.node]
-        outputs = [Ref.parse(tensor) for tensor in self.spec.dense.outputs]
-        library = self.definition.library if self.definition.library.function else None
-        graph = Graph(nodes, outputs, known, self.definition.versions.producer, library)
+        library = self.definition.library
+        functions = {function.signature.name: function for function in library.function}
+        flat = Inlined([_node(node, given=node.name in known) for node in self.definition.node], functions)
+        outputs = [flat.resolve(Ref.parse(tensor)) for tensor in self.spec.dense.outputs]
+        graph = Graph(flat.nodes, outputs, known, self.definition.versions.producer, library if functions else None)
         for node in graph.order():
             if node.op.startswith("Placeholder") and not node.inputs and node.name not in known:
                 raise BadExport(

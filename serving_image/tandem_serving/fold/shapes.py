@@ -11,12 +11,13 @@ def _set(names: str) -> frozenset[str]:
 
 
 UNARY = _set(
-    "Abs Cast Ceil CheckNumerics Cos Elu Erf Exp Expm1 Floor Identity Inv IsFinite IsInf IsNan LeakyRelu Log Log1p "
-    "LogSoftmax LogicalNot Neg OnesLike PlaceholderWithDefault PreventGradient Reciprocal Relu Relu6 Rint Round Rsqrt "
-    "Selu Sigmoid Sign Sin Snapshot Softmax Softplus Softsign Sqrt Square StopGradient Tanh ZerosLike"
+    "Abs Cast Ceil CheckNumerics Cos Elu EnsureShape Erf Exp Expm1 Floor Identity Inv IsFinite IsInf IsNan "
+    "LeakyRelu Log Log1p LogSoftmax LogicalNot Neg OnesLike PlaceholderWithDefault PreventGradient Reciprocal "
+    "Relu Relu6 Rint Round Rsqrt Selu Sigmoid Sign Sin Snapshot Softmax Softplus Softsign Sqrt Square "
+    "StopGradient Tanh ZerosLike"
 )
 # A softmax mixes the elements of a row, so that it may not be moved past a change of shape.
-ELEMENTWISE = UNARY - _set("Softmax LogSoftmax")
+ELEMENTWISE = UNARY - _set("EnsureShape Softmax LogSoftmax")
 COMPARISONS = _set(
     "Equal Greater GreaterEqual IsFinite IsInf IsNan Less LessEqual LogicalAnd LogicalNot LogicalOr NotEqual"
 )

@@ -28,9 +28,23 @@ def skip_nothing(graph: Graph, node: Node) -> Ref | None:
     """Identity(x) is x, and so is a Cast to the same type."""
     if node.op in _NOTHING:
         return node.inputs[0]
+    if node.op == "EnsureShape":
+        shape, asked = graph.fact(node.inputs[0]).shape, node.attrs["shape"].shape
+        lengths = [-1 if size is None or size.batch else size.units for size in shape or ()]
+        wanted = [dim.size for dim in asked.dim]
+        holds = len(lengths) == len(wanted) and all(b in (-1, a) for a, b in zip(lengths, wanted, strict=True))
+        return node.inputs[0] if asked.unknown_rank or (shape is not None and holds) else None
     if node.op == "Cast" and graph.fact(node.inputs[0]).dtype == graph.fact(node.out).dtype is not None:
         return node.inputs[0]
     return None
+
+
+def skip_identities(graph: Graph) -> None:
+    """Each output of an IdentityN is its input; functions with gradients of their own end in one."""
+    for node in graph.order():
+        if node.op == "IdentityN":
+            for i, ref in enumerate(graph.node(node.out).inputs if node.name in graph else ()):
+                graph.replace(Ref(node.name, i), ref)
 
 
 def skip_same_shape(graph: Graph, node: Node) -> Ref | None:

@@ -103,6 +103,27 @@ def slices(f, weight):
     return {"ctr": head(x, weight), "cvr": tf.sigmoid(tf.reduce_sum(a * b, axis=1) + c[:, 5])}
 
 
+@tf.function
+def layer(x, kernel, scale):
+    @tf.custom_gradient
+    def twice(y):
+        return 2.0 * y, lambda dy: 2.0 * dy
+
+    return twice(inner(x, kernel)) * scale, tf.shape(x)
+
+
+@tf.function
+def inner(x, kernel):
+    parts = tf.split(tf.matmul(x, kernel), 2, axis=1)
+    return tf.nn.relu(parts[1])
+
+
+def functions(f, weight):
+    x, shape = layer(both(f), weight(7, 8), weight(4))
+    x = tf.ensure_shape(tf.reshape(x, [shape[0], 4]), [None, 4])
+    return {"ctr": head(x, weight)}
+
+
 CHAINS = [
     # name, build, operations of the rest that are left besides inputs, constants and shapes
     ("batch norm before activations", norm_first, {"ConcatV2": 1, "MatMul": 4, "AddV2": 4, "Relu": 2, "Sigmoid": 2}),
@@ -112,6 +133,7 @@ CHAINS = [
     ("transposed, subtracted, divided", transposed, {"ConcatV2": 1, "MatMul": 2, "AddV2": 2, "Relu": 1, "Sigmoid": 1}),
     ("a product of answers", whole_space, {"ConcatV2": 1, "MatMul": 2, "AddV2": 2, "Sigmoid": 2, "Mul": 1}),
     ("tensordot", stack, {"MatMul": 4, "AddV2": 4, "Relu": 3, "Sigmoid": 1}),
+    ("functions", functions, {"ConcatV2": 1, "MatMul": 2, "Split": 1, "Relu": 1, "AddV2": 1, "Sigmoid": 1}),
     ("BatchMatMulV2", batched, {"MatMul": 3, "AddV2": 2, "Relu": 1, "Sigmoid": 1}),
 ]
 PLUMBING = ("Placeholder", "Const", "Reshape")

@@ -86,7 +86,7 @@ REFUSED = [
     ("a field of another type", put("chain", 1, "width", "3"), r"chain\[1\].width: must be an integer"),
     (
         "true is no integer",
-        put("chain", 1, {"op": "reshape", "in": "v:h0", "width": True, "out": "v:h1"}),
+        lambda body: body["chain"][1].update(width=True),
         r"chain\[1\].width: must be an integer",
     ),
     ("another activation", put("chain", 2, "activation", "gelu"), "must be one of none, relu, sigmoid, not 'gelu'"),
