@@ -12,7 +12,7 @@ namespace {
 std::string RowsName(const TableSpec& table, const char* what) { return "rows/" + table.name + "/" + what; }
 
 const char* NameOf(RecordKind kind) {
-  return kind == RecordKind::kBase ? "base" : kind == RecordKind::kKeyframe ? "keyframe" : "update";
+  return kind == RecordKind::kBase ? "a base" : kind == RecordKind::kKeyframe ? "a keyframe" : "an update";
 }
 
 // Takes the tensors of a model's parts out of all that are there; what is left belongs to nobody.
@@ -61,7 +61,7 @@ Status ReadTable(const TableSpec& table, RecordKind kind, Taker* taker, TablePar
   const Tensor* removed = taker->Take(RowsName(table, "removed"));
   part->covered = kind != RecordKind::kUpdate;
   if (part->covered && (keys == nullptr || values == nullptr || removed != nullptr)) {
-    return Status::Refused("table " + table.name + ": a " + NameOf(kind) +
+    return Status::Refused("table " + table.name + ": " + NameOf(kind) +
                            " has keys and values of every such table, and nothing removed");
   }
   if ((keys == nullptr) != (values == nullptr)) {
@@ -113,7 +113,7 @@ Status ReadServingPart(const ModelSpec& spec, RecordKind kind, const TensorFiles
     if (Status status = ReadWeight(weight, &taker, part); !status.ok()) return status;
   }
   if (taker.left().empty()) return Status();
-  return Status::Refused(*taker.left().begin() + " is not in the model, or not in a " + NameOf(kind));
+  return Status::Refused(*taker.left().begin() + " is not in the model, or not in " + NameOf(kind));
 }
 
 Status CheckRows(const TableSpec& table, const TablePart& part, size_t begin, size_t end) {

@@ -162,9 +162,17 @@ TEST(EveryRowBelongsToTheVersionThatWasPinned) {
   }
   {
     Writer writer(&set, table.get(), &current);
-    writer.Run();
-    running = false;
-    for (std::thread& reader : readers) reader.join();
+    const auto join = [&] {
+      running = false;
+      for (std::thread& reader : readers) reader.join();
+    };
+    try {
+      writer.Run();
+    } catch (const testing::Failure&) {
+      join();
+      throw;
+    }
+    join();
   }
   CHECK(wrong == 0 && read > 0);
   CHECK(set.Reclaim() && table->slots() == 0 && table->keys() == 0);
