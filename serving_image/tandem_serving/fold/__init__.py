@@ -3,9 +3,11 @@
 ``fold(spec, graph)`` reads (``reading``, ``inlining``), rewrites by rules until none fits (``simplify``, ``reshape``,
 ``batch_norm``), cuts where features begin (``partition``), and tries to name what is left as a chain of layers
 (``chain``). What is known of shapes while the batch is not is in ``sizes``, ``shapes``, ``values`` and ``facts``.
+``folded`` also runs the result beside the export (``verifying``).
 """
 
 from tandem_serving.fold.building import fold
 from tandem_serving.fold.program import Program
+from tandem_serving.fold.verifying import folded
 
-__all__ = ["Program", "fold"]
+__all__ = ["Program", "fold", "folded"]

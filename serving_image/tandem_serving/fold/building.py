@@ -41,6 +41,11 @@ def fold(spec: ModelSpec, data: bytes) -> Program:
     return _program(export, graph)
 
 
+def unfolded(spec: ModelSpec, data: bytes, why: str) -> Program:
+    """Return a program that runs a graph as it came; ``why`` says for people why it is not folded."""
+    return _as_it_came(Export(spec, data), data, why)
+
+
 def _program(export: Export, graph: Graph) -> Program:
     spec = export.spec
     weights = list(export.weights)
