@@ -35,7 +35,10 @@ struct ChainScratch : DenseScratch {
 class ChainEngine : public Engine {
  public:
   ChainEngine(const Program& program, std::unique_ptr<LayerKernel> kernel, size_t largest)
-      : program_(program), kernel_(std::move(kernel)), rows_(kernel_->Rows(largest)), layout_(MakeLayout(program)) {}
+      : program_(program),
+        kernel_(std::move(kernel)),
+        samples_(kernel_->Samples(largest)),
+        layout_(MakeLayout(program)) {}
 
   const char* name() const override { return kernel_->name(); }
 
@@ -64,7 +67,7 @@ class ChainEngine : public Engine {
 
   std::unique_ptr<DenseScratch> NewScratch() const override {
     auto scratch = std::make_unique<ChainScratch>();
-    for (size_t width : layout_.buffers) scratch->buffers.emplace_back(width * rows_);
+    for (size_t floats : layout_.buffers) scratch->buffers.emplace_back(floats * samples_);
     for (const Place& place : layout_.places) {
       scratch->values.push_back({scratch->buffers[place.buffer].data() + place.offset, place.stride});
     }
@@ -107,8 +110,13 @@ class ChainEngine : public Engine {
   void RunStep(size_t index, const Floats& slot, const std::vector<Out>& values, size_t batch) const {
     const Step& step = program_.chain[index];
     const Out out = values[program_.features.size() + index];
+    const size_t rows = batch * step.rows;
     const auto in = [&](size_t i) { return In{values[step.in[i]].data, values[step.in[i]].stride}; };
+    // Of an add or mul: what is as wide as the result, and the other.
+    const bool spread = step.slot != kNone && program_.width(step.in[0]) < step.width;
+    const auto first = [&]() { return spread ? In{slot.data(), 0} : in(0); };
     const auto second = [&]() {
+      if (spread) return Operand{in(0).data, in(0).stride, false};
       if (step.slot != kNone) return Operand{slot.data(), 0, slot.size() == step.width};
       return Operand{in(1).data, in(1).stride, program_.width(step.in[1]) == step.width};
     };
@@ -116,19 +124,26 @@ class ChainEngine : public Engine {
       case StepKind::kConcat:
         for (const Copy& copy : layout_.copies[index]) {
           const Out from = values[copy.value];
-          CopyRows(batch, program_.width(copy.value), {from.data, from.stride}, {out.data + copy.column, out.stride});
+          CopyRows(rows, program_.width(copy.value), {from.data, from.stride}, {out.data + copy.column, out.stride});
         }
         return;
       case StepKind::kAdd:
-        return AddRows(batch, step.width, in(0), second(), out);
+        return AddRows(rows, step.width, first(), second(), out);
       case StepKind::kMul:
-        return MulRows(batch, step.width, in(0), second(), out);
+        return MulRows(rows, step.width, first(), second(), out);
       case StepKind::kRelu:
-        return ReluRows(batch, step.width, in(0), out);
+        return ReluRows(rows, step.width, in(0), out);
       case StepKind::kSigmoid:
-        return SigmoidRows(batch, step.width, in(0), out);
+        return SigmoidRows(rows, step.width, in(0), out);
       case StepKind::kDot:
-        return DotRows(batch, program_.width(step.in[0]), in(0), in(1), out);
+        return DotRows(rows, program_.width(step.in[0]), in(0), in(1), out);
+      case StepKind::kReshape:
+        for (const Copy& copy : layout_.copies[index]) {
+          const Out from = values[copy.value];
+          const size_t width = program_.width(copy.value);
+          CopyRows(batch * program_.rows(copy.value), width, {from.data, from.stride}, {out.data, width});
+        }
+        return;
       case StepKind::kSlice:  // a view
       case StepKind::kDense:
         return;
@@ -137,7 +152,7 @@ class ChainEngine : public Engine {
 
   const Program& program_;
   std::unique_ptr<LayerKernel> kernel_;
-  size_t rows_;
+  size_t samples_;
   Layout layout_;
 };
 
@@ -149,7 +164,7 @@ std::vector<LayerShape> LayersOf(const Program& program) {
   for (size_t i = 0; i < program.chain.size(); ++i) {
     const Step& step = program.chain[i];
     if (step.kind != StepKind::kDense) continue;
-    layers.push_back({program.width(step.in[0]), step.width, layout.places[step.in[0]].stride,
+    layers.push_back({program.width(step.in[0]), step.width, step.rows, layout.places[step.in[0]].stride,
                       layout.places[program.features.size() + i].stride, step.activation});
   }
   return layers;

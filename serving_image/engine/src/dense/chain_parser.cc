@@ -31,18 +31,26 @@ class Parser {
         {"relu", &Parser::Single<StepKind::kRelu>},
         {"sigmoid", &Parser::Single<StepKind::kSigmoid>},
         {"slice", &Parser::Slice},
-        {"dot", &Parser::Dot}};
+        {"dot", &Parser::Dot},
+        {"reshape", &Parser::Reshape}};
     const auto found = kOps.find(op);
     if (found == kOps.end()) {
       return reader_->Refuse(place_ + ".op", Quoted(op) + " is not known; this server may be older than the exporter");
     }
     place_ += " (" + op + ")";
     Step made;
+    made.rows = 0;
     (this->*found->second)(step, &made);
     const std::string out = reader_->Text(Field(step, "out"), place_ + ".out");
     if (!reader_->ok()) return;
     if (out.rfind("v:", 0) != 0) return Refuse("out " + Quoted(out) + " must begin with v:");
-    if (made.width > kMaxWidth) return Refuse("makes rows of " + std::to_string(made.width) + " floats, too wide");
+    if (made.width == 0) return Refuse("makes rows of no floats");
+    if (made.rows == 0) made.rows = Rows(made);
+    if (!reader_->ok()) return;
+    if (made.width > kMaxWidth / made.rows) {
+      return Refuse("makes " + std::to_string(made.rows) + " rows of " + std::to_string(made.width) +
+                    " floats for a sample; at most 2^20 floats");
+    }
     if (!values_.emplace(out, program_->values()).second) return Refuse("makes " + Quoted(out) + " a second time");
     program_->chain.push_back(made);
   }
@@ -52,8 +60,9 @@ class Parser {
     const auto found = values_.find(prefixed ? name : "v:" + name);
     place_ = "chain's output " + Quoted(name);
     if (found == values_.end()) return Refuse("no step makes it");
-    if (program_->width(found->second) != 1) {
-      return Refuse("has rows of " + std::to_string(program_->width(found->second)) + " floats; it must be 1");
+    if (program_->width(found->second) != 1 || program_->rows(found->second) != 1) {
+      return Refuse("has " + std::to_string(program_->rows(found->second)) + " rows of " +
+                    std::to_string(program_->width(found->second)) + " floats for a sample; it must be one of 1");
     }
     program_->chain_outputs.push_back(found->second);
   }
@@ -62,6 +71,16 @@ class Parser {
   const json& Field(const json& step, const char* name) const { return reader_->Field(step, name); }
   void Refuse(const std::string& why) { reader_->Refuse(place_, why); }
   size_t Width(size_t value) const { return program_->width(value); }
+
+  // What all inputs of a step have.
+  size_t Rows(const Step& step) {
+    const size_t rows = program_->rows(step.in[0]);
+    for (size_t value : step.in) {
+      if (program_->rows(value) == rows) continue;
+      Refuse("reads " + std::to_string(rows) + " and " + std::to_string(program_->rows(value)) + " rows for a sample");
+    }
+    return rows;
+  }
 
   bool Fields(const json& step, std::set<std::string> fields) {
     fields.insert({"op", "out"});
@@ -154,8 +173,9 @@ class Parser {
       made->in = {Value((*in)[1 - slot_at])};
       made->slot = SlotOf((*in)[slot_at], "in");
       if (!reader_->ok()) return;
-      made->width = Width(made->in[0]);
       const Slot& slot = program_->slots[made->slot];
+      // The narrower of the two, one float wide, meets every column of the other.
+      made->width = Width(made->in[0]) == 1 ? slot.floats() : Width(made->in[0]);
       if (slot.floats() != 1 && !IsRow(slot, made->width)) {
         Refuse("slot " + Shape(slot) + " must be [" + std::to_string(made->width) +
                "], as wide as what it meets, or [1]");
@@ -205,6 +225,19 @@ class Parser {
       Refuse("rows of " + std::to_string(Width(made->in[0])) + " and " + std::to_string(Width(made->in[1])) +
              " floats do not go together");
     }
+  }
+
+  void Reshape(const json& step, Step* made) {
+    if (!Fields(step, {"in", "width"})) return;
+    made->kind = StepKind::kReshape;
+    made->in = {Value(Field(step, "in"))};
+    made->width = reader_->Count(Field(step, "width"), place_ + ".width", kMaxWidth);
+    if (!reader_->ok()) return;
+    const size_t floats = Width(made->in[0]) * program_->rows(made->in[0]);
+    if (made->width == 0 || floats % made->width != 0) {
+      return Refuse(std::to_string(floats) + " floats for a sample do not make rows of " + std::to_string(made->width));
+    }
+    made->rows = floats / made->width;
   }
 
   // [width], or the same with ones before it.

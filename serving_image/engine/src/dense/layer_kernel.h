@@ -16,6 +16,7 @@ namespace tandem::serving {
 
 struct LayerShape {
   size_t in = 0, out = 0;
+  size_t rows = 1;                       // per sample
   size_t in_stride = 0, out_stride = 0;  // as the layout has them
   Activation activation = Activation::kNone;
 };
@@ -45,8 +46,8 @@ class LayerKernel {
   virtual Status Pack(size_t layer, const float* kernel, const float* bias,
                       std::unique_ptr<const PackedLayer>* made) const = 0;
   virtual std::unique_ptr<LayerState> NewState(const std::vector<LayerPlace>& places) const = 0;
-  // How many rows a batch is computed as; room for them is there.
-  virtual size_t Rows(size_t batch) const = 0;
+  // How many samples a batch is computed as; room for them is there.
+  virtual size_t Samples(size_t batch) const = 0;
   virtual Status Run(size_t layer, const PackedLayer& packed, LayerState* state, size_t batch) const = 0;
 };
 

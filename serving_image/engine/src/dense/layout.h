@@ -1,8 +1,8 @@
 // Where each value of a chain lies, such that joining and cutting rows costs nothing.
 //
 // Memory:  a value's row r starts at buffer + r * stride + offset. What a concat joins is made right inside its row, so
-//          that a caller writes features into the input of the first layer; a slice is a view. Only what stands in two
-//          concats, or is itself a slice, is copied.
+//          that a caller writes features into the input of the first layer; a slice is a view, and so is a reshape of
+//          what lies alone. Only what stands in two concats, or is itself a view, is copied.
 // Threads: immutable once made.
 #pragma once
 
@@ -26,8 +26,8 @@ struct Copy {
 
 struct Layout {
   std::vector<Place> places;              // per value
-  std::vector<size_t> buffers;            // floats per row
-  std::vector<std::vector<Copy>> copies;  // per step; a concat's inputs that do not lie in its row already
+  std::vector<size_t> buffers;            // floats per sample
+  std::vector<std::vector<Copy>> copies;  // per step; what a concat or reshape does not find in its place
 };
 
 Layout MakeLayout(const Program& program);

@@ -96,7 +96,7 @@ class OneDnnKernel : public LayerKernel {
   }
 
   const char* name() const override { return narrow() ? "onednn-bf16" : "onednn"; }
-  size_t Rows(size_t batch) const override { return sizes_[SizeOf(batch)]; }
+  size_t Samples(size_t batch) const override { return sizes_[SizeOf(batch)]; }
 
   Status Pack(size_t index, const float* kernel, const float* bias,
               std::unique_ptr<const PackedLayer>* made) const override try {
@@ -104,7 +104,7 @@ class OneDnnKernel : public LayerKernel {
     const LayerShape& shape = shapes_[index];
     auto packed = std::make_unique<OneDnnLayer>();
     dnnl::stream stream(engine_);
-    memory plain(serving::Rows(shape.in, shape.out, shape.out, Type::f32), engine_, const_cast<float*>(kernel));
+    memory plain(Rows(shape.in, shape.out, shape.out, Type::f32), engine_, const_cast<float*>(kernel));
     for (const memory::desc& layout : layers_[index].layouts) {
       packed->room.emplace_back(FloatsFor(layout.get_size()));
       packed->weights.emplace_back(layout, engine_, packed->room.back().data());
@@ -154,7 +154,8 @@ class OneDnnKernel : public LayerKernel {
     const Primitive& made = layers_[index].sizes[size];
     const OneDnnState::Arguments& own = state->arguments[index][size];
     if (narrow()) {
-      ToBfloat16(batch, shapes_[index].in, state->places[index].in, reinterpret_cast<uint16_t*>(state->narrow.data()));
+      ToBfloat16(batch * shapes_[index].rows, shapes_[index].in, state->places[index].in,
+                 reinterpret_cast<uint16_t*>(state->narrow.data()));
     }
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, own.in.get()},
                                          {DNNL_ARG_WEIGHTS, packed.weights[made.layout].get()},
@@ -170,7 +171,7 @@ class OneDnnKernel : public LayerKernel {
  private:
   bool narrow() const { return type_ == Type::bf16; }
   static size_t FloatsFor(size_t bytes) { return (bytes + sizeof(float) - 1) / sizeof(float); }
-  static memory::desc BiasOf(const LayerShape& shape) { return serving::Rows(1, shape.out, shape.out, Type::f32); }
+  static memory::desc BiasOf(const LayerShape& shape) { return Rows(1, shape.out, shape.out, Type::f32); }
 
   // The first size that has room, or the last.
   size_t SizeOf(size_t batch) const {
@@ -188,9 +189,10 @@ class OneDnnKernel : public LayerKernel {
     attributes.set_post_ops(after);
     Layer layer;
     for (size_t size : sizes_) {
-      const dnnl::matmul::desc wanted(serving::Rows(size, shape.in, narrow() ? shape.in : shape.in_stride, type_),
+      const size_t rows = size * shape.rows;
+      const dnnl::matmul::desc wanted(Rows(rows, shape.in, narrow() ? shape.in : shape.in_stride, type_),
                                       memory::desc(Dims(shape.in, shape.out), type_, memory::format_tag::any),
-                                      BiasOf(shape), serving::Rows(size, shape.out, shape.out_stride, Type::f32));
+                                      BiasOf(shape), Rows(rows, shape.out, shape.out_stride, Type::f32));
       Primitive made;
       made.description = dnnl::matmul::primitive_desc(wanted, attributes, engine_);
       made.primitive = dnnl::matmul(made.description);

@@ -129,7 +129,7 @@ class PanelKernel : public LayerKernel {
   explicit PanelKernel(std::vector<LayerShape> layers) : layers_(std::move(layers)) {}
 
   const char* name() const override { return "panels"; }
-  size_t Rows(size_t batch) const override { return batch; }
+  size_t Samples(size_t batch) const override { return batch; }
 
   Status Pack(size_t layer, const float* kernel, const float* bias,
               std::unique_ptr<const PackedLayer>* made) const override {
@@ -155,19 +155,20 @@ class PanelKernel : public LayerKernel {
 
   Status Run(size_t layer, const PackedLayer& packed, LayerState* state, size_t batch) const override {
     const LayerShape& shape = layers_[layer];
+    const size_t rows = batch * shape.rows;
     const auto& weights = static_cast<const PanelLayer&>(packed);
     const LayerPlace& place = static_cast<PanelState*>(state)->places[layer];
     const Product product{shape.in, shape.out, weights.weights.data(), weights.bias.data(),
                           shape.activation == Activation::kRelu};
     // Blocks of about one height, so that no last one reads all weights for a row or two.
-    const size_t blocks = (batch + kBlockRows - 1) / kBlockRows;
-    const size_t height = ((batch + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
-    for (size_t row = 0; row < batch; row += height) {
-      Multiply(product, std::min(height, batch - row), {place.in.data + row * place.in.stride, place.in.stride},
+    const size_t blocks = (rows + kBlockRows - 1) / kBlockRows;
+    const size_t height = ((rows + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
+    for (size_t row = 0; row < rows; row += height) {
+      Multiply(product, std::min(height, rows - row), {place.in.data + row * place.in.stride, place.in.stride},
                {place.out.data + row * place.out.stride, place.out.stride});
     }
     if (shape.activation == Activation::kSigmoid) {
-      SigmoidRows(batch, shape.out, {place.out.data, place.out.stride}, place.out);
+      SigmoidRows(rows, shape.out, {place.out.data, place.out.stride}, place.out);
     }
     return {};
   }

@@ -6,7 +6,8 @@
 // Weights become slots (as they are, or through the fold graph, once per version); slots and features become outputs
 // through the rest graph, or through a chain of a few known steps where the model has one. Values of the chain are
 // numbered: first the features, then one per step, so step i makes value features.size() + i and reads earlier ones
-// only. Every value is a matrix of (batch, width).
+// only. Every value is a matrix of (batch · rows, width); rows is 1 but for what a reshape makes of a sample's
+// sequence.
 #pragma once
 
 #include <cstddef>
@@ -19,10 +20,10 @@ namespace tandem::serving {
 
 inline constexpr size_t kNone = static_cast<size_t>(-1);
 inline constexpr size_t kMaxProgram = 4 << 20;  // bytes of program.json
-inline constexpr size_t kMaxWidth = 1 << 20;    // floats of one value's row
+inline constexpr size_t kMaxWidth = 1 << 20;    // floats of one value, per sample
 inline constexpr size_t kMaxSlot = 256 << 20;   // floats of one slot
 
-enum class StepKind { kConcat, kDense, kAdd, kMul, kRelu, kSigmoid, kSlice, kDot };
+enum class StepKind { kConcat, kDense, kAdd, kMul, kRelu, kSigmoid, kSlice, kDot, kReshape };
 enum class Activation { kNone, kRelu, kSigmoid };
 
 struct Step {
@@ -33,6 +34,7 @@ struct Step {
   Activation activation = Activation::kNone;
   size_t begin = 0;  // slice: first column
   size_t width = 0;  // of the value that it makes
+  size_t rows = 1;   // of the same, per sample
 };
 
 struct Slot {
@@ -80,6 +82,7 @@ struct Program {
   size_t width(size_t value) const {
     return value < features.size() ? features[value].width : chain[value - features.size()].width;
   }
+  size_t rows(size_t value) const { return value < features.size() ? 1 : chain[value - features.size()].rows; }
 };
 
 // `weights`: how many floats each of model.json's weights has. Refuses whatever does not fit, naming its place.

@@ -107,8 +107,15 @@ inline Rows Expected(const Program& program, const Slots& slots, const std::vect
     return how == Activation::kRelu ? std::max(0.0, x) : how == Activation::kSigmoid ? 1 / (1 + std::exp(-x)) : x;
   };
   for (const Step& step : program.chain) {
-    Rows made(rows, std::vector<double>(step.width));
-    for (size_t r = 0; r < rows; ++r) {
+    Rows made(rows * step.rows, std::vector<double>(step.width));
+    for (size_t r = 0; r < made.size(); ++r) {
+      if (step.kind == StepKind::kReshape) {
+        for (size_t i = 0; i < step.width; ++i) {
+          const size_t at = r * step.width + i, width = program.width(step.in[0]);
+          made[r][i] = values[step.in[0]][at / width][at % width];
+        }
+        continue;
+      }
       const std::vector<double>& x = values[step.in[0]][r];
       const auto second = [&](size_t i) -> double {
         if (step.slot != kNone) return slots[step.slot].data()[slots[step.slot].size() == 1 ? 0 : i];
@@ -133,16 +140,18 @@ inline Rows Expected(const Program& program, const Slots& slots, const std::vect
           for (size_t i = 0; i < x.size(); ++i) made[r][0] += x[i] * values[step.in[1]][r][i];
           break;
         case StepKind::kAdd:
-          for (size_t i = 0; i < step.width; ++i) made[r][i] = x[i] + second(i);
+          for (size_t i = 0; i < step.width; ++i) made[r][i] = x[x.size() == 1 ? 0 : i] + second(i);
           break;
         case StepKind::kMul:
-          for (size_t i = 0; i < step.width; ++i) made[r][i] = x[i] * second(i);
+          for (size_t i = 0; i < step.width; ++i) made[r][i] = x[x.size() == 1 ? 0 : i] * second(i);
           break;
         case StepKind::kRelu:
           for (size_t i = 0; i < step.width; ++i) made[r][i] = activate(x[i], Activation::kRelu);
           break;
         case StepKind::kSigmoid:
           for (size_t i = 0; i < step.width; ++i) made[r][i] = activate(x[i], Activation::kSigmoid);
+          break;
+        case StepKind::kReshape:
           break;
         case StepKind::kSlice:
           for (size_t i = 0; i < step.width; ++i) made[r][i] = x[step.begin + i];
