@@ -7,6 +7,7 @@
 // before the updater wakes.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -27,6 +28,12 @@ class Turn {
       ++given_;
     }
     changed_.notify_all();
+  }
+
+  // How many wait for it now.
+  uint64_t waiting() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return asked_ - std::min(asked_, given_ + 1);
   }
 
  private:

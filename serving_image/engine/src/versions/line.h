@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "rows/table_set.h"
@@ -55,7 +56,10 @@ class Line {
   const std::shared_ptr<const Version>& newest() const { return newest_; }
 
  private:
-  Line(TableSet* tables, std::shared_ptr<const BaseModel> model) : tables_(tables), model_(std::move(model)) {}
+  Line(TableSet* tables, std::shared_ptr<const BaseModel> model, std::shared_ptr<const Version> first)
+      : tables_(tables), model_(std::move(model)), newest_(std::move(first)) {}
+
+  Outcome Refuse(Outcome::Kind kind, const UpdateFile& file, const std::string& why) const;
 
   TableSet* const tables_;
   const std::shared_ptr<const BaseModel> model_;

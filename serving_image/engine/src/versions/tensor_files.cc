@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <system_error>
@@ -81,7 +82,26 @@ std::string Tensor::text() const {
   return "(" + sizes + (shape.size() == 1 ? ",) " : ") ") + (type == Type::kInt64 ? "int64" : "float32");
 }
 
-TensorFiles::Mapping::~Mapping() { munmap(data, size); }
+TensorFiles::Mapping::~Mapping() {
+  munmap(data, size);
+  posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+  close(file);
+}
+
+// From page to page, the last one not, since it may hold the beginning of what comes next. Mapped pages stay in the
+// cache, so the mapping lets go of them first.
+void TensorFiles::Forget(const void* begin, const void* end) const {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  const auto* first = static_cast<const uint8_t*>(begin);
+  for (const std::unique_ptr<Mapping>& mapping : mappings_) {
+    if (std::less<>()(first, mapping->data) || !std::less<>()(first, mapping->data + mapping->size)) continue;
+    const size_t from = static_cast<size_t>(first - mapping->data) / page * page;
+    const size_t to = static_cast<size_t>(static_cast<const uint8_t*>(end) - mapping->data) / page * page;
+    if (from >= to) return;
+    madvise(mapping->data + from, to - from, MADV_DONTNEED);
+    posix_fadvise(mapping->file, static_cast<off_t>(from), static_cast<off_t>(to - from), POSIX_FADV_DONTNEED);
+  }
+}
 
 Status TensorFiles::Read(const uint8_t* bytes, size_t size) {
   uint64_t length = 0;
@@ -117,11 +137,13 @@ Status TensorFiles::Add(const std::string& path) {
   }
   const auto size = static_cast<size_t>(about.st_size);
   void* data = size == 0 ? MAP_FAILED : mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
-  close(file);
-  if (size == 0) return Status::Refused(called + " is empty");
-  if (data == MAP_FAILED) return Status::Refused(called + " can't be mapped into memory");
-  mappings_.push_back(std::make_unique<Mapping>(data, size));
-  const Status status = Read(static_cast<const uint8_t*>(data), size);
+  if (data == MAP_FAILED) {
+    close(file);
+    return Status::Refused(called + (size == 0 ? " is empty" : " can't be mapped into memory"));
+  }
+  auto* const bytes = static_cast<uint8_t*>(data);
+  mappings_.push_back(std::make_unique<Mapping>(file, bytes, size));
+  const Status status = Read(bytes, size);
   return status.ok() ? status : Status::Refused(called + " " + status.why());
 }
 

@@ -45,17 +45,22 @@ class TensorFiles {
   // Adds all *.safetensors of a folder.
   Status AddFolder(const std::string& folder);
 
+  // Gives back the memory of a piece that will not be read again soon; what was read once need not stay in the page
+  // cache, which counts for the container. A piece that is read again is read from the disk.
+  void Forget(const void* begin, const void* end) const;
+
   const Tensor* Find(const std::string& name) const;
   const std::map<std::string, Tensor>& all() const { return tensors_; }
 
  private:
-  // A file in memory, unmapped at the end.
+  // A file in memory; at its end it leaves the page cache too.
   struct Mapping {
-    Mapping(void* data, size_t size) : data(data), size(size) {}
+    Mapping(int file, uint8_t* data, size_t size) : file(file), data(data), size(size) {}
     ~Mapping();
     Mapping(const Mapping&) = delete;
     Mapping& operator=(const Mapping&) = delete;
-    void* const data;
+    const int file;
+    uint8_t* const data;
     const size_t size;
   };
 

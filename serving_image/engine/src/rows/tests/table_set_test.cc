@@ -1,7 +1,5 @@
 #include "rows/table_set.h"
 
-#include <atomic>
-#include <thread>
 #include <vector>
 
 #include "core/tests/check.h"
@@ -99,26 +97,6 @@ TEST(BytesAreThoseOfAllTables) {
   const size_t rows = (16 + 8) * sizeof(float) + 2 * sizeof(NodeWord);
   const size_t arrays = 2 * 16 * 16;  // one stripe of sixteen entries in each
   CHECK(set.bytes().used == rows + arrays && set.bytes().reserved >= set.bytes().used);
-}
-
-TEST(TurnsAreGivenInTheOrderAsked) {
-  Turn turn;
-  int holders = 0;
-  std::atomic<bool> had{false};
-  turn.lock();
-  std::thread other([&] {
-    const std::lock_guard<Turn> lock(turn);
-    CHECK(++holders == 1);
-    --holders;
-    had = true;
-  });
-  turn.unlock();
-  while (!had) {  // never leaves it free for long, and yet the other one gets it
-    const std::lock_guard<Turn> lock(turn);
-    CHECK(++holders == 1);
-    --holders;
-  }
-  other.join();
 }
 
 }  // namespace
