@@ -25,7 +25,7 @@ def _by_columns(graph: Graph, node: Node, op: str) -> bool:
     if node.op != op or not is_float(graph, node.out):
         return False
     x, w = node.inputs
-    if graph.fact(x).source is not Source.FEATURES or not free(graph, w):
+    if graph.fact(x).source is not Source.FEATURES or not free(graph, w) or not is_float(graph, w):
         return False
     width, lengths = _width(graph, x), graph.fact(w).shape
     if width is None or lengths is None or graph.fact(x).shape != graph.fact(node.out).shape:
@@ -48,7 +48,8 @@ def _dense(graph: Graph, node: Node) -> bool:
         and not any(flip is not None and flip.b for flip in flips)
         and not free(graph, node.inputs[0])
         and free(graph, node.inputs[1])
-        and graph.fact(node.inputs[1]).shape is not None
+        and graph.fact(node.out).shape is not None
+        and is_float(graph, node.inputs[1])
     )
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+from tandem_wire.errors import InvalidValue
 from tandem_wire.model import ModelSpec
 
 from tandem_serving.fold import batch_norm, reshape, simplify
 from tandem_serving.fold.chain import NoChain, recognise
+from tandem_serving.fold.checking import check_chain
 from tandem_serving.fold.graph import Graph, Ref, Unfoldable
 from tandem_serving.fold.partition import cut, fold_graph, rest_graph
 from tandem_serving.fold.program import FOLD, REST, Fold, FoldInput, Program, ProgramFeature, Rest, Slot
@@ -80,10 +82,16 @@ def _program(export: Export, graph: Graph) -> Program:
 
 def _chain(export: Export, graph: Graph, slots: Sequence[Ref]) -> tuple[tuple[Step, ...] | None, str]:
     features = dict(zip(export.features, export.spec.dense.features, strict=True))
+    outputs = [output.name for output in export.spec.outputs]
+    widths = {feature.name: feature.width for feature in _features(export)}
     try:
-        return recognise(graph, features, slots, [output.name for output in export.spec.outputs]), ""
+        steps = recognise(graph, features, slots, outputs)
+        check_chain(steps, widths, [integers(graph.fact(ref).shape or ()) or () for ref in slots], outputs)
     except NoChain as error:
         return None, str(error)
+    except InvalidValue as error:  # the export itself does not fit together; TensorFlow says more when it runs
+        return None, f"shapes do not fit together: {error}"
+    return steps, ""
 
 
 def _as_it_came(export: Export, data: bytes, why: str) -> Program:

@@ -26,8 +26,14 @@ class Ref(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Ref":
-        """Read ``name`` or ``name:1``."""
+        """Read ``name`` or ``name:1``.
+
+        Raises:
+          Unfoldable: it is neither.
+        """
         name, _, output = text.partition(":")
+        if not name or (output and not output.isdecimal()):
+            raise Unfoldable(f"{text!r} names no tensor")
         return cls(name, int(output or 0))
 
 

@@ -21,6 +21,9 @@ class Inlined:
 
     Attributes:
       nodes: the flat graph; their inputs are resolved.
+
+    Raises:
+      Unfoldable: a function's body does not fit together.
     """
 
     __slots__ = ("_aliases", "_functions", "nodes")
@@ -36,7 +39,10 @@ class Inlined:
             if function is None:
                 flat.append(node)
             else:
-                waiting += [(inner, depth + 1) for inner in self._expand(node, function)]
+                try:
+                    waiting += [(inner, depth + 1) for inner in self._expand(node, function)]
+                except (KeyError, ValueError) as error:
+                    raise Unfoldable(f"the function that {node.name} calls names a value that is not there") from error
         self.nodes = [
             Node(node.name, node.op, tuple(self.resolve(ref) for ref in node.inputs), node.attrs) for node in flat
         ]

@@ -6,8 +6,9 @@ from tandem_wire.model import ModelSpec
 from tensorflow.core.framework import graph_pb2
 
 from tandem_serving.errors import BadExport
+from tandem_serving.fold.defining import completed
 from tandem_serving.fold.facts import FLOAT, Fact, Source
-from tandem_serving.fold.graph import Graph, Node, Ref
+from tandem_serving.fold.graph import Graph, Node, Ref, Unfoldable
 from tandem_serving.fold.inlining import Inlined
 from tandem_serving.fold.sizes import BATCH, Shape, fixed
 
@@ -35,11 +36,11 @@ class Export:
         self.definition = _parse(spec.dense.graph, data)
         widths = {given.name: spec.width(given) for given in spec.inputs}
         self.features = {
-            Ref.parse(tensor): (BATCH, *fixed(widths[name]))
+            _ref(tensor): (BATCH, *fixed(widths[name]))
             for name, tensor in zip(spec.dense.features, spec.dense.feature_inputs, strict=True)
         }
         self.weights = {
-            Ref.parse(tensor): fixed(*weight.shape)
+            _ref(tensor): fixed(*weight.shape)
             for weight, tensor in zip(spec.weights, spec.dense.weight_inputs, strict=True)
         }
         self._check()
@@ -49,7 +50,7 @@ class Export:
 
         Raises:
           BadExport: it reads a placeholder that model.json does not name.
-          Unfoldable: it has a loop.
+          Unfoldable: it has a loop, or a node that is not as its operation is defined.
         """
         known = {ref.node: Fact(FLOAT, shape, None, Source.FEATURES) for ref, shape in self.features.items()}
         known |= {ref.node: Fact(FLOAT, shape, None, Source.WEIGHTS) for ref, shape in self.weights.items()}
@@ -57,7 +58,8 @@ class Export:
         functions = {function.signature.name: function for function in library.function}
         flat = Inlined([_node(node, given=node.name in known) for node in self.definition.node], functions)
         outputs = [flat.resolve(Ref.parse(tensor)) for tensor in self.spec.dense.outputs]
-        graph = Graph(flat.nodes, outputs, known, self.definition.versions.producer, library if functions else None)
+        nodes = [node if node.name in known else completed(node) for node in flat.nodes]
+        graph = Graph(nodes, outputs, known, self.definition.versions.producer, library if functions else None)
         for node in graph.order():
             if node.op.startswith("Placeholder") and not node.inputs and node.name not in known:
                 raise BadExport(
@@ -77,8 +79,15 @@ class Export:
                 raise BadExport(f"{where} has no input {ref}, which model.json names")
             _check_input(where, ref, shape, nodes[ref.node])
         for tensor in self.spec.dense.outputs:
-            if Ref.parse(tensor).node not in nodes:
+            if _ref(tensor).node not in nodes:
                 raise BadExport(f"{where} has no output {tensor}, which model.json names")
+
+
+def _ref(tensor: str) -> Ref:
+    try:
+        return Ref.parse(tensor)
+    except Unfoldable as error:
+        raise BadExport(f"model.json: {error}; a tensor of a graph is written as dense/Relu:0") from error
 
 
 def _parse(name: str, data: bytes) -> Any:  # noqa: ANN401 - a protobuf message

@@ -83,7 +83,7 @@ def outputs(
         return None
     try:
         return rule(_Call(attrs, shapes, values))
-    except (_Unknown, IndexError, ValueError, ZeroDivisionError):
+    except (_Unknown, IndexError, KeyError, ValueError, ZeroDivisionError):
         return None
 
 
@@ -108,14 +108,24 @@ def _broadcast(call: _Call) -> tuple[Shape, ...]:
 
 def _matmul(call: _Call) -> tuple[Shape, ...]:
     (a, b), (c, d) = call.shape(0), call.shape(1)
-    return ((b if call.flag("transpose_a") else a, c if call.flag("transpose_b") else d),)
+    a, b = (b, a) if call.flag("transpose_a") else (a, b)
+    c, d = (d, c) if call.flag("transpose_b") else (c, d)
+    return ((a, _fitting(b, c, d)),)
+
+
+def _fitting(b: Length, c: Length, d: Length) -> Length:
+    """Return ``d`` where a product over axes of lengths ``b`` and ``c`` can be."""
+    if b is not None and c is not None and b != c:
+        raise _Unknown
+    return d
 
 
 def _batch_matmul(call: _Call) -> tuple[Shape, ...]:
     *more_x, a, b = call.shape(0)
     *more_y, c, d = call.shape(1)
-    rows, columns = b if call.flag("adj_x") else a, c if call.flag("adj_y") else d
-    return ((*broadcast(tuple(more_x), tuple(more_y)), rows, columns),)
+    a, b = (b, a) if call.flag("adj_x") else (a, b)
+    c, d = (d, c) if call.flag("adj_y") else (c, d)
+    return ((*broadcast(tuple(more_x), tuple(more_y)), a, _fitting(b, c, d)),)
 
 
 def _concat(call: _Call) -> tuple[Shape, ...]:

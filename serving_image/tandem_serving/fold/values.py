@@ -42,7 +42,10 @@ def _constant(attrs: Mapping[str, Any]) -> Value | None:
     count = product(Size(dim.size) for dim in shape.dim)
     if count is None or count.units > MOST:
         return None
-    return tuple(Size(int(n)) for n in tensor_util.MakeNdarray(attrs["value"].tensor).ravel())
+    try:
+        return tuple(Size(int(n)) for n in tensor_util.MakeNdarray(attrs["value"].tensor).ravel())
+    except (TypeError, ValueError):  # its bytes are not of its type and shape
+        return None
 
 
 def _join(_: Mapping[str, Any], values: Sequence[Value]) -> Value:
