@@ -46,9 +46,9 @@ struct VersionName {
 
 // One input of a batch, (rows, length), row by row.
 struct Column {
-  const int64_t* ids = nullptr;      // of int64 and of string inputs, which come as their fingerprints
-  const uint8_t* present = nullptr;  // of string inputs: 0 where the string was empty
-  const float* values = nullptr;     // of float32 inputs; all finite
+  const int64_t* ids = nullptr;   // of int64 and of string inputs, which come as their fingerprints
+  const bool* present = nullptr;  // of string inputs: false where the string was empty
+  const float* values = nullptr;  // of float32 inputs; all finite
 };
 
 struct Batch {

@@ -173,7 +173,7 @@ void CopyFloats(const TensorView& tensor, size_t count, float* floats) {
   }
 }
 
-void CopyStrings(const TensorView& tensor, size_t count, int64_t* ids, uint8_t* present) {
+void CopyStrings(const TensorView& tensor, size_t count, int64_t* ids, bool* present) {
   size_t at = 0;
   ForEachString(tensor, [&](std::string_view text) {
     if (at == count) return;  // one value for no rows
@@ -220,16 +220,24 @@ Refusal BatchInputs::Append(const Checked& checked) {
       if (!refusal.ok()) return refusal;
       continue;
     }
-    if (array.ids.size() < begin + count) array.ids.resize(begin + count);
+    if (array.ids.size() < begin + count) Grow(begin + count, input.dtype == DType::kString, &array);
     if (input.dtype == DType::kInt64) {
       CopyIds(tensor, count, array.ids.data() + begin);
       continue;
     }
-    if (array.present.size() < begin + count) array.present.resize(begin + count);
-    CopyStrings(tensor, count, array.ids.data() + begin, array.present.data() + begin);
+    CopyStrings(tensor, count, array.ids.data() + begin, array.present.get() + begin);
   }
   rows_ += checked.rows;
   return Refusal::None();
+}
+
+void BatchInputs::Grow(size_t size, bool strings, Array* array) {
+  if (strings) {
+    auto present = std::make_unique<bool[]>(size);
+    std::copy_n(array->present.get(), array->ids.size(), present.get());
+    array->present = std::move(present);
+  }
+  array->ids.resize(size);
 }
 
 Refusal BatchInputs::AppendFloats(const InputSpec& input, const TensorView& tensor, size_t count, Array* array) {
@@ -254,7 +262,7 @@ Batch BatchInputs::Slice(size_t from, size_t rows) {
       columns_[i].values = arrays_[i].values.data() + begin;
     } else {
       columns_[i].ids = arrays_[i].ids.data() + begin;
-      if (dtype == DType::kString) columns_[i].present = arrays_[i].present.data() + begin;
+      if (dtype == DType::kString) columns_[i].present = arrays_[i].present.get() + begin;
     }
   }
   return {rows, columns_.data()};

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "door/model.h"
@@ -45,10 +46,11 @@ class BatchInputs {
  private:
   struct Array {
     std::vector<int64_t> ids;
-    std::vector<uint8_t> present;
+    std::unique_ptr<bool[]> present;  // as many as ids
     std::vector<float> values;
   };
 
+  static void Grow(size_t size, bool strings, Array* array);
   Refusal AppendFloats(const InputSpec& input, const TensorView& tensor, size_t count, Array* array);
 
   const ModelSpec* spec_ = nullptr;
