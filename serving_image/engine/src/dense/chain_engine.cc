@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dense/arithmetic.h"
+#include "dense/denormals.h"
 #include "dense/layout.h"
 
 namespace tandem::serving {
@@ -89,6 +90,7 @@ class ChainEngine : public Engine {
              float* const* outputs) const override {
     const auto& weights = static_cast<const ChainWeights&>(any_weights);
     auto* scratch = static_cast<ChainScratch*>(any_scratch);
+    const FlushDenormals flush;
     size_t layer = 0;
     for (size_t i = 0; i < program_.chain.size(); ++i) {
       if (program_.chain[i].kind == StepKind::kDense) {

@@ -185,6 +185,24 @@ TEST(nan_in_a_feature_is_seen_in_its_row_and_in_no_other) {
   }
 }
 
+TEST(denormal_numbers_count_as_zero_and_only_inside) {
+  const Program program = Parsed(ProgramJson(
+      {1}, {{1, 1}}, {{{"op", "mul"}, {"in", {"f:a", "f:a"}}, {"out", "v:s"}}, Layer("v:s", 0, -1, "none", "v:y")},
+      {"y"}));
+  auto slots = std::make_shared<Slots>();
+  slots->emplace_back(1);
+  (*slots)[0].data()[0] = 1e30f;
+  for (const auto& engine : Engines(program)) {
+    const auto weights = Packed(*engine, slots);
+    const auto scratch = engine->NewScratch();
+    const std::vector<Rows> features = {{{1e-20f}, {1e-15f}}};
+    const Rows answers = Answers(*engine, program, *weights, scratch.get(), features);
+    CHECK(answers[0][0] == 0 && Close(answers[0][1], 1));
+    volatile float small = 1e-20f;
+    CHECK(small * small > 0);
+  }
+}
+
 TEST(threads_share_one_packed_version) {
   for (const Case& one : Cases()) {
     const Program program = Parsed(one.program);

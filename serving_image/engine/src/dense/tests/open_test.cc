@@ -190,6 +190,43 @@ TEST(without_a_chain_tensorflow_computes) {
   CHECK(wrong == 0);
 }
 
+// Everything but TensorFlow, so that sanitizers see it: a builder prepares and warms beside threads that answer.
+TEST(threads_answer_while_another_prepares_and_warms) {
+  json program = json::parse(Text(kTiny + "/program.json"));
+  program["fold"] = nullptr;
+  for (auto& slot : program["slots"]) {
+    if (slot.contains("fold")) slot = SlotJson(slot["name"], slot["shape"], slot["fold"].get<size_t>());
+  }
+  const Folder folder({{"program.json", program.dump()}});
+  const auto dense = Opened(folder.path(), nullptr);
+  Weights weights(5);
+  for (float& x : weights.values[2]) x = 0;  // no batch norm here: it is what the formula has when it changes nothing
+  for (float& x : weights.values[3]) x = 1 - 1e-3f;
+  const auto packed = Prepared(*dense, weights);
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      const auto scratch = dense->NewScratch();
+      for (int i = 0; i < 50; ++i) {
+        wrong += Right(*dense, *packed, scratch.get(), weights, 1 + static_cast<size_t>(7 * i + t) % 32) ? 0 : 1;
+      }
+    });
+  }
+  std::string report;
+  if (!dense->WarmUp(*packed, &report).ok()) ++wrong;
+  for (int i = 0; i < 5; ++i) {
+    const auto next = Prepared(*dense, weights);
+    const auto scratch = dense->NewScratch();
+    wrong += Right(*dense, *next, scratch.get(), weights, 9) ? 0 : 1;
+  }
+  for (auto& thread : threads) thread.join();
+  CHECK(wrong == 0);
+  for (const json& line : json::parse(report)["sizes"]) {
+    CHECK(line["microseconds"].size() == 2 && line["microseconds"].contains("panels"));
+  }
+}
+
 TEST(a_chain_that_does_not_agree_with_the_graph_is_not_taken) {
   const TensorFlow* api = LoadedTensorFlow();
   if (api == nullptr) return;
