@@ -2,7 +2,11 @@
 // drops and reclaims. What a version answers is a function of its base and update, so a batch that mixed two would be
 // seen.
 #include <atomic>
+#include <cstdio>
+#include <functional>
+#include <memory>
 #include <thread>
+#include <vector>
 
 #include "versions/tests/shop.h"
 
@@ -13,7 +17,7 @@ constexpr int64_t kWords = 200;
 constexpr int kReaders = 3;
 
 // Word rows, the user rows and the scale of a version all carry its number: in a mixture they would disagree.
-float Code(int64_t base, int64_t update) { return static_cast<float>(base * 100 + update); }
+float Code(int64_t base, int64_t update) { return static_cast<float>(base * 100 + update % 100); }
 
 WrittenTensors AllWords(float code) {
   std::vector<int64_t> keys;
@@ -21,13 +25,41 @@ WrittenTensors AllWords(float code) {
   return ShopRows("word", keys, std::vector<float>(kWords, code));
 }
 
+// Loads bases and applies updates; several may do so at once, each with bases of its own.
 class Writer {
  public:
   explicit Writer(Shop* shop) : shop_(shop) {}
 
-  void Run() {
+  // Most rows of users are the same in all bases, and shared.
+  std::unique_ptr<Line> Loaded(int64_t base) {
+    auto parts = Shop::Parts();
+    parts["rows-user.safetensors"] = ShopRows("user", {1, 2, 3}, {static_cast<float>(base), 2, 3});
+    parts["rows-word.safetensors"] = AllWords(Code(base, 0));
+    parts["weights.safetensors"] = ShopWeights(Code(base, 0));
+    const BaseFolder folder = shop_->WriteBase(base, parts);
+    while (true) {
+      std::unique_ptr<Line> line;
+      std::string report;
+      const Outcome outcome = Line::Load(&shop_->tables, folder, Shop::OpenDense, [] { return true; }, &line, &report);
+      if (outcome.ok()) return line;
+      testing::Check(outcome.kind() == Outcome::Kind::kNoRoom, outcome.why().c_str(), __FILE__, __LINE__);
+      (void)shop_->versions.Reclaim();
+    }
+  }
+
+  // Every seventh update is not fit: it is refused, and its number passed over.
+  void Update(Line* line, int64_t update) {
+    const float code = Code(line->base(), update);
+    const bool fit = update % 7 != 0;
+    const auto tensors = Joined(AllWords(code), ShopWeights(code, fit ? 1 : -1));
+    const Outcome outcome = line->Apply(shop_->WriteUpdate(line->base(), update, tensors, update % 5 == 0));
+    testing::Check(outcome.ok() == fit, outcome.why().c_str(), __FILE__, __LINE__);
+  }
+
+  // One base after the other, as a pod does: updates, now and then back to the base before, which then goes.
+  void Swap(int64_t from, int64_t to) {
     std::unique_ptr<Line> stable;
-    for (int64_t base = 1; base <= 5; ++base) {
+    for (int64_t base = from; base <= to; ++base) {
       auto line = Loaded(base);
       shop_->versions.Publish(line->newest());
       for (int64_t update = 1; update <= 21; ++update) {
@@ -41,30 +73,28 @@ class Writer {
     }
   }
 
- private:
-  // Most rows of users are the same in all bases, and shared.
-  std::unique_ptr<Line> Loaded(int64_t base) {
-    auto parts = Shop::Parts();
-    parts["rows-user.safetensors"] = ShopRows("user", {1, 2, 3}, {static_cast<float>(base), 2, 3});
-    parts["rows-word.safetensors"] = AllWords(Code(base, 0));
-    parts["weights.safetensors"] = ShopWeights(Code(base, 0));
-    while (true) {
-      std::unique_ptr<Line> line;
-      const Outcome outcome = shop_->Load(shop_->WriteBase(base, parts), &line);
-      if (outcome.ok()) return line;
-      CHECK(outcome.kind() == Outcome::Kind::kNoRoom);
-      (void)shop_->versions.Reclaim();
+  // A base that lives all the while, so that what another writer publishes is soon answered from no more.
+  void Stay(int64_t base, const std::atomic<bool>& running) {
+    const auto line = Loaded(base);
+    for (int64_t update = 1; running; ++update) {
+      Update(line.get(), update);
+      shop_->versions.Publish(line->newest());
     }
   }
 
-  void Update(Line* line, int64_t update) {
-    const float code = Code(line->base(), update);
-    const bool fit = update % 7 != 0;
-    const auto tensors = Joined(AllWords(code), ShopWeights(code, fit ? 1 : -1));
-    const Outcome outcome = line->Apply(shop_->WriteUpdate(line->base(), update, tensors, update % 5 == 0));
-    testing::Check(outcome.ok() == fit, outcome.why().c_str(), __FILE__, __LINE__);
+  // Bases that come and go beside it.
+  void Visit(int64_t from, int64_t to) {
+    for (int64_t base = from; base <= to; ++base) {
+      auto line = Loaded(base);
+      for (int64_t update = 1; update <= 6; ++update) {
+        Update(line.get(), update);
+        shop_->versions.Publish(line->newest());
+      }
+      while (!shop_->versions.Drop(base).ok()) std::this_thread::yield();
+    }
   }
 
+ private:
   Shop* const shop_;
 };
 
@@ -90,41 +120,86 @@ bool IsWhole(const Version& version, DenseScratch* scratch) {
   return whole;
 }
 
+// Answers from the shop until it ends; in the end nothing may have been wrong.
+class Batches {
+ public:
+  explicit Batches(Shop* shop) {
+    for (int reader = 0; reader < kReaders; ++reader) {
+      threads_.emplace_back([this, shop, by_number = reader == 0] { Run(shop->versions, by_number); });
+    }
+  }
+
+  ~Batches() {
+    running_ = false;
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  size_t wrong() const { return wrong_; }
+
+  // Waits for some answers.
+  void Answer(size_t more) {
+    for (const size_t target = answered_ + more; answered_ < target;) std::this_thread::yield();
+  }
+
+ private:
+  // One asks by number for what it saw before, which may be gone.
+  void Run(const Versions& versions, bool by_number) {
+    const FakeDense dense({2, 2, 3}, 2);
+    const auto scratch = dense.NewScratch();
+    int64_t earlier = 0;
+    while (running_) {
+      if (by_number && earlier != 0) {
+        const Versions::Pin pin(versions, earlier);
+        if (pin) wrong_ += pin->id().number() != earlier || !IsWhole(*pin, scratch.get());
+      }
+      const Versions::Pin pin(versions);
+      if (!pin) continue;
+      wrong_ += !IsWhole(*pin, scratch.get());
+      earlier = pin->id().number();
+      ++answered_;
+    }
+  }
+
+  std::atomic<bool> running_{true};
+  std::atomic<size_t> wrong_{0}, answered_{0};
+  std::vector<std::thread> threads_;
+};
+
 TEST(EveryBatchIsOfOneVersion) {
   Shop shop;
+  Batches batches(&shop);
+  Writer(&shop).Swap(1, 5);
+  batches.Answer(10);
+  CHECK(batches.wrong() == 0);
+}
+
+TEST(BasesComeAndGoWhileAnotherIsUpdated) {
+  Shop shop;
+  Batches batches(&shop);
   std::atomic<bool> running{true};
-  std::atomic<size_t> wrong{0}, answered{0};
-  std::vector<std::thread> readers;
-  for (int reader = 0; reader < kReaders; ++reader) {
-    readers.emplace_back([&, reader] {
-      const FakeDense dense({2, 2, 3}, 2);
-      const auto scratch = dense.NewScratch();
-      int64_t earlier = 0;
-      while (running) {
-        if (reader == 0 && earlier != 0) {  // one asks by number for what it saw before, which may be gone
-          const Versions::Pin pin(shop.versions, earlier);
-          if (pin) wrong += pin->id().number() != earlier || !IsWhole(*pin, scratch.get());
-        }
-        const Versions::Pin pin(shop.versions);
-        if (!pin) continue;
-        wrong += !IsWhole(*pin, scratch.get());
-        earlier = pin->id().number();
-        ++answered;
+  std::atomic<int> failed{0};
+  const auto beside = [&](const std::function<void()>& run) {
+    return std::thread([&failed, run] {
+      try {
+        run();
+      } catch (const testing::Failure& failure) {
+        std::fprintf(stderr, "%s\n", failure.what());
+        ++failed;
       }
     });
-  }
-  const auto join = [&] {
-    running = false;
-    for (std::thread& reader : readers) reader.join();
   };
-  try {
-    Writer(&shop).Run();
-  } catch (const testing::Failure&) {
-    join();
-    throw;
-  }
-  join();
-  CHECK(wrong == 0 && answered > 0);
+  std::thread staying = beside([&] { Writer(&shop).Stay(1, running); });
+  std::thread reclaiming = beside([&] {
+    while (running) (void)shop.versions.Reclaim();
+  });
+  std::thread visiting = beside([&] { Writer(&shop).Visit(2, 9); });
+  visiting.join();
+  running = false;
+  staying.join();
+  reclaiming.join();
+  batches.Answer(10);
+  CHECK(failed == 0 && batches.wrong() == 0);
+  while (!shop.versions.Reclaim()) continue;
 }
 
 }  // namespace
