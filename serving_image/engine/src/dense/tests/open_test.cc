@@ -222,7 +222,8 @@ TEST(threads_answer_while_another_prepares_and_warms) {
   }
   for (auto& thread : threads) thread.join();
   CHECK(wrong == 0);
-  for (const json& line : json::parse(report)["sizes"]) {
+  const json read = json::parse(report);
+  for (const json& line : read["sizes"]) {
     CHECK(line["microseconds"].size() == 2 && line["microseconds"].contains("panels"));
   }
 }
@@ -238,7 +239,8 @@ TEST(a_chain_that_does_not_agree_with_the_graph_is_not_taken) {
   const auto packed = Prepared(*dense, weights);
   std::string report;
   CHECK(dense->WarmUp(*packed, &report).ok());
-  for (const json& line : json::parse(report)["sizes"]) {
+  const json read = json::parse(report);
+  for (const json& line : read["sizes"]) {
     if (line["rows"] == 1) continue;  // one row may lie where both are alike
     CHECK(line["engine"] == "tensorflow" && line["differ"]["panels"] > 1e-5);
   }
