@@ -62,7 +62,9 @@ Status BaseLoader::OpenDense(const OpenDenseFn& open, std::string* report) {
   if (Status status = open(folder_.path, CountsOf(spec), &model_->dense); !status.ok()) return status;
   if (Status status = CheckDense(spec, *model_->dense); !status.ok()) return status;
   if (Status status = model_->dense->Prepare(part_.weights.data(), &weights_); !status.ok()) return status;
-  return model_->dense->WarmUp(*weights_, report);
+  if (Status status = model_->dense->WarmUp(*weights_, report); !status.ok()) return status;
+  scratch_ = model_->dense->NewScratch();
+  return Status();
 }
 
 Outcome BaseLoader::LoadTable(size_t at, uint32_t epoch, const std::function<bool()>& pace) {
@@ -97,7 +99,7 @@ Outcome BaseLoader::MakeVersion() {
   version_ = std::make_shared<Version>(model_, VersionId{folder_.base, 0}, std::move(hold), std::move(weights_),
                                        folder_.watermark);
   const std::lock_guard<Turn> turn(tables_->turn());
-  const Status status = Probe(*version_);
+  const Status status = Probe(*version_, scratch_.get());
   return status.ok() ? Outcome() : Refuse(Kind::kBadExport, status.why() + "; the base is refused");
 }
 

@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "rows/table_set.h"
 #include "versions/line.h"
@@ -32,6 +33,7 @@ class BaseLoader {
   // After a Run that was good.
   const std::shared_ptr<BaseModel>& model() const { return model_; }
   const std::shared_ptr<const Version>& version() const { return version_; }
+  std::unique_ptr<DenseScratch> TakeScratch() { return std::move(scratch_); }
 
  private:
   Status ReadFolder();
@@ -46,6 +48,7 @@ class BaseLoader {
   TensorFiles files_;
   ServingPart part_;
   std::unique_ptr<const DenseWeights> weights_;
+  std::unique_ptr<DenseScratch> scratch_;
   std::shared_ptr<const Version> version_;
 };
 

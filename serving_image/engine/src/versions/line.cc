@@ -39,7 +39,7 @@ Outcome Line::Load(TableSet* tables, const BaseFolder& folder, const OpenDenseFn
                    const std::function<bool()>& pace, std::unique_ptr<Line>* made, std::string* report) try {
   BaseLoader loader(tables, folder);
   if (Outcome outcome = loader.Run(open, pace, report); !outcome.ok()) return outcome;
-  made->reset(new Line(tables, loader.model(), loader.version()));
+  made->reset(new Line(tables, loader.model(), loader.TakeScratch(), loader.version()));
   return {};
 } catch (const std::bad_alloc&) {
   return {Kind::kNoRoom, "checkpoints/" + std::to_string(folder.base) + ": there is no memory for it"};
@@ -71,7 +71,7 @@ Outcome Line::Apply(const UpdateFile& file) try {
   }
   auto hold = std::make_unique<TableSet::EpochHold>(tables_, model_->line->line(), epoch);
   auto version = std::make_shared<Version>(model_, id, std::move(hold), std::move(weights), file.watermark);
-  if (status = Probe(*version); !status.ok()) return Refuse(Kind::kBadUpdate, file, status.why());
+  if (status = Probe(*version, scratch_.get()); !status.ok()) return Refuse(Kind::kBadUpdate, file, status.why());
   for (RowEdit& edit : edits) edit.Commit();
   newest_ = std::move(version);
   return {};

@@ -56,13 +56,15 @@ class Line {
   const std::shared_ptr<const Version>& newest() const { return newest_; }
 
  private:
-  Line(TableSet* tables, std::shared_ptr<const BaseModel> model, std::shared_ptr<const Version> first)
-      : tables_(tables), model_(std::move(model)), newest_(std::move(first)) {}
+  Line(TableSet* tables, std::shared_ptr<const BaseModel> model, std::unique_ptr<DenseScratch> scratch,
+       std::shared_ptr<const Version> first)
+      : tables_(tables), model_(std::move(model)), scratch_(std::move(scratch)), newest_(std::move(first)) {}
 
   Outcome Refuse(Outcome::Kind kind, const UpdateFile& file, const std::string& why) const;
 
   TableSet* const tables_;
   const std::shared_ptr<const BaseModel> model_;
+  const std::unique_ptr<DenseScratch> scratch_;  // for probes
   std::shared_ptr<const Version> newest_;
 };
 

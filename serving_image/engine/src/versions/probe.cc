@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "core/finite.h"
@@ -46,15 +45,14 @@ void FillSample(const Version& version, const FeatureRoom* rooms, size_t batch) 
 
 }  // namespace
 
-Status Probe(const Version& version) {
+Status Probe(const Version& version, DenseScratch* scratch) {
   const ModelSpec& spec = version.spec();
   const size_t batch = std::min(kRows, version.dense().largest());
-  const std::unique_ptr<DenseScratch> scratch = version.dense().NewScratch();
   FillSample(version, scratch->Room(batch), batch);
   std::vector<std::vector<float>> outputs(spec.outputs.size(), std::vector<float>(batch));
   std::vector<float*> places;
   for (std::vector<float>& output : outputs) places.push_back(output.data());
-  if (Status status = version.dense().Run(version.weights(), scratch.get(), batch, places.data()); !status.ok()) {
+  if (Status status = version.dense().Run(version.weights(), scratch, batch, places.data()); !status.ok()) {
     return status;
   }
   for (size_t i = 0; i < outputs.size(); ++i) {

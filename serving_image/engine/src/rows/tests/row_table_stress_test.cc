@@ -137,7 +137,7 @@ class Writer {
 };
 
 TEST(EveryRowBelongsToTheVersionThatWasPinned) {
-  TableSet set(100000);
+  TableSet set(1000000);
   const auto table = set.Obtain("user", kDim);
   std::atomic<const Published*> current{nullptr};
   std::atomic<bool> running{true};

@@ -59,7 +59,7 @@ inline WrittenTensors ShopRemoved(const std::string& table, const std::vector<in
 
 struct Shop {
   Folder folder;
-  TableSet tables{100000};
+  TableSet tables{1000000};
   Versions versions{&tables};
   std::string report;
 
