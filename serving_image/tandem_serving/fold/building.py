@@ -43,6 +43,17 @@ def fold(spec: ModelSpec, data: bytes) -> Program:
     return _program(export, graph)
 
 
+def cached_only(spec: ModelSpec, data: bytes) -> Program:
+    """Cut out what hangs on weights only and change nothing else, as the article's CallGraph operation has it.
+
+    Raises:
+      BadExport: see ``fold``.
+      Unfoldable: the graph can't be followed.
+    """
+    export = Export(spec, data)
+    return _program(export, export.graph())
+
+
 def unfolded(spec: ModelSpec, data: bytes, why: str) -> Program:
     """Return a program that runs a graph as it came; ``why`` says for people why it is not folded."""
     return _as_it_came(Export(spec, data), data, why)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from tandem_serving.fold.facts import FLOAT, Source
 from tandem_serving.fold.graph import Graph, Node, Ref
-from tandem_serving.fold.shapes import masks
 from tandem_serving.fold.simplify import is_last_concat
 from tandem_serving.fold.sizes import BATCH, ONE, Length, Size, integers, product
+from tandem_serving.fold.slicing import masks
 from tandem_serving.fold.steps import Step
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tensorflow.python.framework import tensor_util
 
-from tandem_serving.fold.shapes import masks
 from tandem_serving.fold.sizes import Length, Shape, Size, integers, minus, over, plus, product, times
+from tandem_serving.fold.slicing import masks
 
 MOST = 64
 """Longer tensors are no shapes."""

@@ -61,6 +61,7 @@ OPS = [
     ("slice to the end", lambda f, _: tf.slice(f["b"], [0, 2], [-1, -1]), True),
     ("strided", lambda f, _: three(f)[:, ::-1, tf.newaxis, 1], True),
     ("strided by ellipsis", lambda f, _: three(f)[..., :1], True),
+    ("all rows", lambda f, _: f["a"][0:][::-1], True),
     ("first rows", lambda f, _: f["a"][:2], False),
     ("tile", lambda f, _: tf.tile(f["a"], [2, 3]), True),
     ("transpose", lambda f, _: tf.transpose(three(f), [0, 2, 1]), True),
