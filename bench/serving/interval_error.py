@@ -48,12 +48,13 @@ def _features(random: np.random.Generator, rows: int) -> list[Floats]:
     return [ids.astype(np.float32), random.normal(0, 1, (rows, NUMBERS)).astype(np.float32)]
 
 
-def _train(model: ServedModel, teacher: ServedModel) -> list[Weights]:
+def _train(model: ServedModel, teacher: ServedModel) -> Sequence[Weights]:
     variables = {name: tf.Variable(value) for name, value in model.weights.items()}
     trained = [v for name, v in variables.items() if "moving" not in name]
     optimizer = tf.keras.optimizers.Adam(_RATE)
     optimizer.build(trained)
-    random, versions = np.random.default_rng(0), []
+    random = np.random.default_rng(0)
+    versions: list[Weights] = []
 
     @tf.function
     def step(x: tf.Tensor, labels: tf.Tensor) -> None:
