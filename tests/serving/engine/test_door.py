@@ -1,0 +1,197 @@
+"""The engine meets stock clients exactly as the Python front does: its tables of requests, once more."""
+
+import asyncio
+
+import grpc
+import pytest
+import tensorflow as tf
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tandem_serving.errors import BadRequest
+from tandem_serving.tensors import decode
+from tensorflow.core.framework import types_pb2
+from tensorflow_serving.apis import (
+    classification_pb2,
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    inference_pb2,
+    model_management_pb2,
+    predict_pb2,
+    regression_pb2,
+)
+
+from tests.serving.clients import Client, Recomputed, request
+from tests.serving.lineage_writer import SPEC
+from tests.serving.test_grpc_front import WRONG, fails, spec
+from tests.serving.test_tensors import BAD, GOOD, raw
+
+AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
+LOADING = get_model_status_pb2.ModelVersionStatus.LOADING
+
+
+@pytest.fixture
+async def client(shared):
+    async with Client(shared[0].port) as client:
+        yield client
+
+
+async def test_an_answer_is_that_of_the_version_it_names(client, shared):
+    call = client.predictions.Predict(request())
+    response = await call
+    assert str(Recomputed(shared[1]).check(response)) == "3.3"
+    assert (response.model_spec.name, response.model_spec.signature_name) == ("search", "serving_default")
+    assert dict(await call.trailing_metadata())["tandem-version"] == "3.3"
+    assert sorted(response.outputs) == ["ctr", "cvr"]
+
+
+async def test_outputs_can_be_chosen(client):
+    assert list((await client.predictions.Predict(spec(output_filter="cvr"))).outputs) == ["cvr"]
+
+
+async def test_a_version_is_seen_when_it_is_published_and_can_be_asked_for_afterwards(serving, writer, store):
+    async with Client(serving.port) as client:
+        assert serving.apply(3, writer.update(3)) == {"ok": True}
+        assert str(Recomputed(store).check(await client.predictions.Predict(request()))) == "3.3"
+        assert serving.tell("publish", base=3, update=4) == {"ok": True}
+        assert str(Recomputed(store).check(await client.predictions.Predict(request()))) == "3.4"
+        assert str(Recomputed(store).check(await client.predictions.Predict(spec(version=3_000_000_003)))) == "3.3"
+
+
+@pytest.mark.parametrize(("asked", "code", "message"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+async def test_a_wrong_request_gets_a_code_and_the_remedy(client, shared, asked, code, message):
+    before = shared[0].tell("stats")
+    found, details = await fails(client.predictions.Predict(asked))
+    assert (found.name, details[: len(message)]) == (code, message)
+    after = shared[0].tell("stats")
+    assert (after["answers"], after["errors"]) == (before["answers"], before["errors"])
+
+
+MANY = {
+    "user": raw(types_pb2.DT_INT64, [8193], int64_val=[1]),
+    "words": raw(types_pb2.DT_STRING, [8193, 3], string_val=[b"red"]),
+    "numeric": raw(types_pb2.DT_FLOAT, [8193, 2], float_val=[1.0]),
+}
+LIMIT = "the request has 8193 rows, at most 8192 are taken at once; split it"
+# A product of sizes beyond 2^64 is not written out by the engine.
+ALIKE = [row for row in BAD if row[0] not in {"too many", "overflow"}] + [("too many", MANY, LIMIT)]
+
+
+@pytest.mark.parametrize(("changes", "message"), [row[1:] for row in ALIKE], ids=[row[0] for row in ALIKE])
+async def test_both_fronts_refuse_an_input_in_the_same_words(client, changes, message):
+    asked = request(**changes)
+    with pytest.raises(BadRequest, match=message) as caught:
+        decode(SPEC, asked.inputs, 8192)
+    code, details = await fails(client.predictions.Predict(asked))
+    assert (code, details) == (grpc.StatusCode.INVALID_ARGUMENT, str(caught.value))
+
+
+@pytest.mark.parametrize(("changes", "name"), [row[1:] for row in GOOD], ids=[row[0] for row in GOOD])
+async def test_other_forms_of_the_same(client, shared, changes, name):
+    del name
+    Recomputed(shared[1]).check(await client.predictions.Predict(request(**changes)))
+
+
+async def test_short_forms_and_no_rows(client):
+    short = request(numeric=raw(types_pb2.DT_FLOAT, [3, 2], float_val=[0.5]))
+    full = request(numeric=raw(types_pb2.DT_FLOAT, [3, 2], float_val=[0.5] * 6))
+    answers = [(await client.predictions.Predict(asked)).outputs["ctr"].tensor_content for asked in (short, full)]
+    assert answers[0] == answers[1]
+    none = request(
+        user=raw(types_pb2.DT_INT64, [0]),
+        words=raw(types_pb2.DT_STRING, [0, 3]),
+        numeric=raw(types_pb2.DT_FLOAT, [0, 2]),
+    )
+    response = await client.predictions.Predict(none)
+    assert [tf.make_ndarray(output).shape for output in response.outputs.values()] == [(0,), (0,)]
+
+
+@settings(deadline=None, max_examples=200)
+@given(data=st.data())
+def test_no_bytes_do_more_than_be_refused(shared, data):
+    whole = request().SerializeToString()
+    at = data.draw(st.integers(0, len(whole)))
+    damaged = whole[:at] + data.draw(st.binary(max_size=8)) + whole[at + data.draw(st.integers(0, 8)) :]
+    with grpc.insecure_channel(f"127.0.0.1:{shared[0].port}") as channel:
+        ask = channel.unary_unary(
+            "/tensorflow.serving.PredictionService/Predict",
+            response_deserializer=predict_pb2.PredictResponse.FromString,
+        )
+        call = ask.future(damaged, timeout=10)
+        refused = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND}
+        assert call.code() in refused or set(call.result().outputs) <= {"ctr", "cvr"}
+
+
+async def test_metadata_and_status(client, shared):
+    asked = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    asked.model_spec.name = "search"
+    response = await client.predictions.GetModelMetadata(asked)
+    signatures = get_model_metadata_pb2.SignatureDefMap()
+    assert response.metadata["signature_def"].Unpack(signatures)
+    signature = signatures.signature_def["serving_default"]
+    assert signature.inputs["words"].dtype == types_pb2.DT_STRING
+    assert [dim.size for dim in signature.inputs["words"].tensor_shape.dim] == [-1, 3]
+    assert sorted(signature.outputs) == ["ctr", "cvr"]
+    assert response.model_spec.version.value == 3_000_000_003
+    status = get_model_status_pb2.GetModelStatusRequest()
+    status.model_spec.name = "search"
+    shared[0].tell("loading", base=4)
+    states = (await client.models.GetModelStatus(status)).model_version_status
+    assert (states[0].version, states[0].state) == (3_000_000_003, AVAILABLE)
+    assert (states[-1].version, states[-1].state) == (4_000_000_000, LOADING)
+
+
+@pytest.mark.parametrize(("name", "code"), [("search", 0), ("ads", grpc.StatusCode.FAILED_PRECONDITION.value[0])])
+async def test_reloading_agrees_to_what_is_the_case(client, name, code):
+    asked = model_management_pb2.ReloadConfigRequest()
+    asked.config.model_config_list.config.add(name=name)
+    status = (await client.models.HandleReloadConfigRequest(asked)).status
+    assert (status.error_code, "change the OnlineModel" in status.error_message) == (code, code != 0)
+
+
+async def test_what_is_not_there_says_what_to_use(client):
+    for call in (
+        client.predictions.Classify(classification_pb2.ClassificationRequest()),
+        client.predictions.Regress(regression_pb2.RegressionRequest()),
+        client.predictions.MultiInference(inference_pb2.MultiInferenceRequest()),
+    ):
+        found, details = await fails(call)
+        assert found is grpc.StatusCode.UNIMPLEMENTED
+        assert "Predict" in details
+
+
+async def test_health_and_reflection(engine):
+    async with Client(engine.port) as client:
+        health = health_pb2_grpc.HealthStub(client.channel)
+        asked = health_pb2.HealthCheckRequest(service="tensorflow.serving.PredictionService")
+        assert (await health.Check(asked)).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        found, details = await fails(client.predictions.Predict(request()))
+        assert (found.name, details[:22]) == ("UNAVAILABLE", "no base is loaded yet;")
+        engine.tell("ready", value=True)
+        assert (await health.Check(asked)).status == health_pb2.HealthCheckResponse.SERVING
+        reflect = client.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        name = b"tensorflow.serving.PredictRequest"
+        questions = [b"\x3a\x00", b"\x22" + bytes([len(name)]) + name]
+        answers = [answer async for answer in reflect(iter(questions))]
+        assert b"tensorflow.serving.PredictionService" in answers[0]
+        assert b"tensorflow_serving/apis/predict.proto" in answers[1]
+        assert b"tensorflow/core/framework/tensor.proto" in answers[1]
+
+
+async def test_it_drains_and_ends(serving, store):
+    async with Client(serving.port) as client:
+        calls = [asyncio.ensure_future(client.predictions.Predict(request())) for _ in range(20)]
+        for call in calls:
+            Recomputed(store).check(await call)
+        stats = serving.tell("stats")
+        assert (stats["answers"], stats["in_flight"], stats["versions"][0]) == (20, 0, "3.3")
+        assert 'tandem_engine_requests_total{method="Predict",code="OK"} 20' in stats["text"]
+        assert await asyncio.to_thread(serving.tell, "drain", grace_seconds=5.0) == {"ok": True}
+        assert await asyncio.to_thread(serving.process.wait, 10) == 0
+
+
+def test_it_ends_with_its_control_plane(engine):
+    port = engine.port
+    assert port > 0
+    engine.__exit__()
+    assert engine.process.returncode == 1
