@@ -5,7 +5,7 @@ after it, a server that folds once per version answers by the new weights; one t
 answers by the new weights and the old fold; one that has not applied the update answers by the old weights.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -56,7 +56,6 @@ def _train(model: ServedModel, teacher: ServedModel) -> Sequence[Weights]:
     random = np.random.default_rng(0)
     versions: list[Weights] = []
 
-    @tf.function
     def step(x: tf.Tensor, labels: tf.Tensor) -> None:
         with tf.GradientTape() as tape:
             logits, moving = _forward(variables, x)
@@ -65,13 +64,14 @@ def _train(model: ServedModel, teacher: ServedModel) -> Sequence[Weights]:
         for name, value in moving.items():
             variables[name].assign(_MOMENTUM * variables[name] + (1 - _MOMENTUM) * value)
 
+    compiled: Callable[[tf.Tensor, tf.Tensor], None] = tf.function(step)
     taught = {name: tf.constant(value) for name, value in teacher.weights.items()}
     for i in range(_STEPS_BEFORE + _STEPS_BETWEEN * _UPDATES + 1):
         if i >= _STEPS_BEFORE and (i - _STEPS_BEFORE) % _STEPS_BETWEEN == 0:
             versions.append({name: variable.numpy() for name, variable in variables.items()})
         x = tf.constant(np.concatenate(_features(random, _BATCH), axis=1))
         logits, _ = _forward(taught, x)
-        step(x, tf.cast(random.uniform(size=logits.shape) < tf.sigmoid(3 * logits).numpy(), tf.float32))
+        compiled(x, tf.cast(random.uniform(size=logits.shape) < tf.sigmoid(3 * logits).numpy(), tf.float32))
     return versions
 
 

@@ -41,11 +41,10 @@ def _width(graph: Graph, x: Ref) -> int | None:
 
 def _dense(graph: Graph, node: Node) -> bool:
     """Return whether a node is x · W with a plain kernel of weights."""
-    flips = [node.attr(name) for name in ("transpose_a", "transpose_b")]
     return (
         node.op == "MatMul"
         and is_float(graph, node.out)
-        and not any(flip is not None and flip.b for flip in flips)
+        and not (node.flag("transpose_a") or node.flag("transpose_b"))
         and not free(graph, node.inputs[0])
         and free(graph, node.inputs[1])
         and graph.fact(node.out).shape is not None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tandem_wire.errors import InvalidValue
 from tandem_wire.model import ModelSpec
 
-from tandem_serving.fold import batch_norm, reshape, simplify
+from tandem_serving.fold import batch_norm, reshape, simplify, sums
 from tandem_serving.fold.chain import NoChain, recognise
 from tandem_serving.fold.checking import check_chain
 from tandem_serving.fold.graph import Graph, Ref, Unfoldable
@@ -16,7 +16,7 @@ from tandem_serving.fold.rewrite import rewrite
 from tandem_serving.fold.sizes import integers
 from tandem_serving.fold.steps import Step
 
-RULES = (*simplify.RULES, *reshape.RULES, *batch_norm.RULES)
+RULES = (*simplify.RULES, *reshape.RULES, *sums.RULES, *batch_norm.RULES)
 
 
 def fold(spec: ModelSpec, data: bytes) -> Program:

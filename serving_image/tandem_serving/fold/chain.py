@@ -9,6 +9,7 @@ from tandem_serving.fold.simplify import is_last_concat
 from tandem_serving.fold.sizes import BATCH, ONE, Length, Size, integers, product
 from tandem_serving.fold.slicing import masks
 from tandem_serving.fold.steps import Step
+from tandem_serving.fold.sums import is_dot
 
 
 class NoChain(Exception):  # noqa: N818 - it says why, nothing is wrong
@@ -115,7 +116,7 @@ class _Walk:
 
     def dense(self, node: Node) -> None:
         x, w = node.inputs
-        if any(node.attr(name) is not None and node.attr(name).b for name in ("transpose_a", "transpose_b")):
+        if node.flag("transpose_a") or node.flag("transpose_b"):
             raise NoChain(f"node {node.name} multiplies transposed values of the batch")
         kernel, out, bias, activation = self._slot(w), node.out, None, "none"
         user, width = self._only_user(out), (self._graph.fact(out).shape or ())[-1:]
@@ -151,24 +152,14 @@ class _Walk:
         if len({len(shape) for shape in shapes}) > 1 or len({shape[:-1] for shape in shapes}) > 1:
             raise NoChain(f"node {node.name} works on values of different rows")
         user = self._only_user(node.out)
-        if user is None or not self._is_dot(user):
+        if user is None or not is_dot(self._graph, user):
             self._emit(node.out, Step(_PAIRS[node.op], (self._value(a), self._value(b)), self._new()))
 
     def sum(self, node: Node) -> None:
-        if not self._is_dot(node):
+        if not is_dot(self._graph, node):
             raise NoChain(f"node {node.name} sums something else than the columns of a product of two values")
         a, b = self._graph.node(node.inputs[0]).inputs
         self._emit(node.out, Step("dot", (self._value(a), self._value(b)), self._new()))
-
-    def _is_dot(self, node: Node) -> bool:
-        """Return whether a node is the sum of each row of a product of two values."""
-        if node.op != "Sum" or self._graph.node(node.inputs[0]).op != "Mul":
-            return False
-        shapes = [self._graph.fact(ref).shape or () for ref in self._graph.node(node.inputs[0]).inputs]
-        axes, rank = self._ints(node.inputs[1]), len(shapes[0])
-        keeps = node.attr("keep_dims") is not None and node.attr("keep_dims").b
-        last = len(axes) == 1 and rank > 1 and axes[0] % rank == rank - 1
-        return last and shapes[0] == shapes[1] and (rank == 2 or keeps)  # noqa: PLR2004
 
     def single(self, node: Node) -> None:
         self._emit(node.out, Step(node.op.lower(), (self._value(node.inputs[0]),), self._new()))

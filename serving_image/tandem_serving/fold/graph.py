@@ -51,6 +51,11 @@ class Node:
         """Its first output."""
         return Ref(self.name)
 
+    def flag(self, name: str) -> bool:
+        """Return whether a boolean attribute is there and set."""
+        attr = self.attrs.get(name)
+        return attr is not None and bool(attr.b)
+
     def attr(self, name: str) -> Any:  # noqa: ANN401 - a protobuf message
         """Return an attribute, or None where the graph leaves it to its default."""
         return self.attrs.get(name)

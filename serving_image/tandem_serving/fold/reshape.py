@@ -27,12 +27,11 @@ def flat_product(graph: Graph, node: Node) -> Ref | None:
         return None
     (x, w), out = node.inputs, graph.fact(node.out).shape
     shape, kernel = graph.fact(x).shape, graph.fact(w).shape
-    flips = node.attr("adj_x")
-    if not free(graph, w) or kernel is None or len(kernel) != 2 or (flips is not None and flips.b):  # noqa: PLR2004
+    if not free(graph, w) or kernel is None or len(kernel) != 2 or node.flag("adj_x"):  # noqa: PLR2004
         return None
     if shape is None or out is None or not make.can_reshape(shape) or not make.can_reshape(out):
         return None
-    if node.attr("adj_y") is not None and node.attr("adj_y").b:
+    if node.flag("adj_y"):
         w = make.transpose(graph, w)
     rows = make.reshape(graph, x, (product(shape[:-1]), shape[-1]))
     return make.reshape(graph, make.matmul(graph, rows, w), out)

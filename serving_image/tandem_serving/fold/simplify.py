@@ -5,11 +5,12 @@ change of shape is a Reshape to a constant; Sub, RealDiv and BiasAdd are AddV2 a
 """
 
 import numpy as np
+from tensorflow.python.framework import tensor_util
 
 from tandem_serving.fold import make
 from tandem_serving.fold.facts import FLOAT, INT32, INT64, Source
 from tandem_serving.fold.graph import Graph, Node, Ref
-from tandem_serving.fold.sizes import integers
+from tandem_serving.fold.sizes import Size, integers
 
 _NOTHING = frozenset({"Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault"})
 
@@ -134,10 +135,32 @@ def plain_kernel(graph: Graph, node: Node) -> Ref | None:
     """Write x · Wᵀ as x · V, the transposed kernel V being computed from the weights once."""
     if node.op != "MatMul" or not is_float(graph, node.out) or not free(graph, node.inputs[1]):
         return None
-    flipped, before = node.attr("transpose_b"), node.attr("transpose_a")
-    if flipped is None or not flipped.b or (before is not None and before.b):
+    if node.flag("transpose_a") or not node.flag("transpose_b"):
         return None
     return make.matmul(graph, node.inputs[0], make.transpose(graph, node.inputs[1]))
+
+
+def relu(graph: Graph, node: Node) -> Ref | None:
+    """The greater of x and 0 is relu(x)."""
+    if node.op != "Maximum" or not is_float(graph, node.out):
+        return None
+    for x, zero in (node.inputs, node.inputs[::-1]):
+        value = graph.node(zero).attr("value")
+        scalar = graph.node(zero).op == "Const" and graph.fact(zero).shape == () and value is not None
+        if scalar and not tensor_util.MakeNdarray(value.tensor).any():
+            return make.unary(graph, "Relu", x)
+    return None
+
+
+def stacked_columns(graph: Graph, node: Node) -> Ref | None:
+    """Stacking along a new last axis is concatenating columns."""
+    shape, axis = graph.fact(node.out).shape, node.attr("axis")
+    if node.op != "Pack" or not is_float(graph, node.out) or shape is None or not make.can_reshape(shape[:-1]):
+        return None
+    if axis is None or axis.i % len(shape) != len(shape) - 1:
+        return None
+    column = (*shape[:-1], Size(1))
+    return make.side_by_side(graph, [make.reshape(graph, ref, column) for ref in node.inputs])
 
 
 def flat_concat(graph: Graph, node: Node) -> Ref | None:
@@ -171,5 +194,7 @@ RULES = (
     square,
     divide,
     plain_kernel,
+    relu,
+    stacked_columns,
     flat_concat,
 )

@@ -124,6 +124,26 @@ def functions(f, weight):
     return {"ctr": head(x, weight)}
 
 
+def factorization_machine(f, weight):
+    fields = tf.reshape(f["a"], [-1, 2, 2])
+    linear = tf.reduce_sum(both(f) * weight(7), axis=1)
+    pairs = tf.square(tf.reduce_sum(fields, axis=1)) - tf.reduce_sum(tf.square(fields), axis=1)
+    return {"ctr": tf.sigmoid(linear + 0.5 * tf.reduce_sum(pairs, axis=1) + weight())}
+
+
+def cross(f, weight):
+    x = start = both(f)
+    for _ in range(2):
+        x = start * tf.matmul(x, weight(7, 1)) + weight(7) + x
+    return {"ctr": head(tf.maximum(x, 0.0), weight)}
+
+
+def pooled(f, weight):
+    words = tf.nn.relu(dense(tf.reshape(f["a"], [-1, 2, 2]), weight, 3))
+    x = tf.stack([tf.reduce_mean(words, axis=[1, 2]), tf.reduce_sum(f["b"], axis=1)], axis=1)
+    return {"ctr": head(tf.concat([x, tf.reduce_mean(words, axis=1)], axis=1), weight)}
+
+
 CHAINS = [
     # name, build, operations of the rest that are left besides inputs, constants and shapes
     ("batch norm before activations", norm_first, {"ConcatV2": 1, "MatMul": 4, "AddV2": 4, "Relu": 2, "Sigmoid": 2}),
@@ -132,6 +152,13 @@ CHAINS = [
     ("a wide unit", wide, {"ConcatV2": 1, "MatMul": 3, "AddV2": 3, "Relu": 1, "Sigmoid": 1}),
     ("transposed, subtracted, divided", transposed, {"ConcatV2": 1, "MatMul": 2, "AddV2": 2, "Relu": 1, "Sigmoid": 1}),
     ("a product of answers", whole_space, {"ConcatV2": 1, "MatMul": 2, "AddV2": 2, "Sigmoid": 2, "Mul": 1}),
+    (
+        "a factorization machine",
+        factorization_machine,
+        {"ConcatV2": 1, "MatMul": 4, "Mul": 2, "AddV2": 3, "Sigmoid": 1},
+    ),
+    ("a cross network", cross, {"ConcatV2": 1, "MatMul": 3, "Mul": 2, "AddV2": 5, "Relu": 1, "Sigmoid": 1}),
+    ("pooled words", pooled, {"MatMul": 5, "AddV2": 2, "Relu": 1, "ConcatV2": 1, "Sigmoid": 1}),
     ("tensordot", stack, {"MatMul": 4, "AddV2": 4, "Relu": 3, "Sigmoid": 1}),
     ("functions", functions, {"ConcatV2": 1, "MatMul": 2, "Split": 1, "Relu": 1, "AddV2": 1, "Sigmoid": 1}),
     ("BatchMatMulV2", batched, {"MatMul": 3, "AddV2": 2, "Relu": 1, "Sigmoid": 1}),

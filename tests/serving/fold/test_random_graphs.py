@@ -32,6 +32,11 @@ LAYERS = {
     "pairs": lambda x, *_: tf.reshape(x, [-1, x.shape[-1] // 2, 2]) if x.shape[-1] % 2 == 0 else x,
     "flat": lambda x, *_: _flat(x),
     "flat by shape": lambda x, *_: _flat_by_shape(x),
+    "summed": lambda x, *_: tf.reduce_sum(x, axis=-1, keepdims=True),
+    "mean of rows": lambda x, *_: tf.reduce_mean(x, axis=1) if x.shape.rank > 2 else x,
+    "linear": lambda x, _, w: tf.reduce_sum(x * w(x.shape[-1]), axis=-1, keepdims=True),
+    "at least 0": lambda x, *_: tf.maximum(0.0, x),
+    "stacked": lambda x, *_: tf.stack([x[:, 0], x[:, -1]], axis=1) if x.shape.rank == 2 else x,
     "half": lambda x, *_: x[..., : (x.shape[-1] + 1) // 2],
     "batched": lambda x, _, w: tf.raw_ops.BatchMatMulV2(x=x, y=w(x.shape[-1], 2)),
 }
