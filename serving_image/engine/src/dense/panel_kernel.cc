@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "dense/floats.h"
+#include "dense/shared_columns.h"
 
 namespace tandem::serving {
 namespace {
@@ -23,12 +24,14 @@ struct PanelLayer : PackedLayer {
 
 struct PanelState : LayerState {
   std::vector<LayerPlace> places;
+  Floats start;  // sums of one row, for as many panels as the widest layer has
 };
 
-// One layer as tiles see it.
+// One layer as tiles see it, or some of its inputs.
 struct Product {
   size_t in, out;
   const float* weights;
+  size_t panel;  // floats from panel to panel
   const float* bias;
   bool relu;
 };
@@ -37,8 +40,7 @@ struct Product {
 template <size_t kRows, size_t kPanels>
 __attribute__((always_inline)) inline void Tile(const Product& layer, size_t panel, In x, Out y) {
   constexpr size_t kVectors = 2 * kPanels;
-  const size_t panel_floats = layer.in * kColumns;
-  const float* weights = layer.weights + panel * panel_floats;
+  const float* weights = layer.weights + panel * layer.panel;
   const float* bias = layer.bias + panel * kColumns;
   __m256 sums[kRows][kVectors];
 #pragma GCC unroll 8
@@ -50,7 +52,7 @@ __attribute__((always_inline)) inline void Tile(const Product& layer, size_t pan
     __m256 w[kVectors];
 #pragma GCC unroll 8
     for (size_t v = 0; v < kVectors; ++v) {
-      w[v] = _mm256_load_ps(weights + (v / 2) * panel_floats + i * kColumns + (v % 2) * 8);
+      w[v] = _mm256_load_ps(weights + (v / 2) * layer.panel + i * kColumns + (v % 2) * 8);
     }
 #pragma GCC unroll 6
     for (size_t r = 0; r < kRows; ++r) {
@@ -124,6 +126,18 @@ void Multiply(const Product& layer, size_t rows, In x, Out y) {
   }
 }
 
+// Rows that begin alike, as one user's candidates do, have that part of their sums computed once: the same bits, since
+// a sum runs from the first input to the last.
+void MultiplyAlike(const Product& layer, size_t rows, In x, Out y, float* start) {
+  constexpr size_t kLeast = 16, kRows = 8;  // below, what it saves is less than what it costs
+  const size_t shared = rows < kRows ? 0 : SharedColumns(rows, layer.in, x);
+  if (shared < kLeast) return Multiply(layer, rows, x, y);
+  const size_t columns = (layer.out + kColumns - 1) / kColumns * kColumns;
+  Multiply({shared, columns, layer.weights, layer.panel, layer.bias, false}, 1, x, {start, columns});
+  const Product rest{layer.in - shared, layer.out, layer.weights + shared * kColumns, layer.panel, start, layer.relu};
+  Multiply(rest, rows, {x.data + shared, x.stride}, y);
+}
+
 class PanelKernel : public LayerKernel {
  public:
   explicit PanelKernel(std::vector<LayerShape> layers) : layers_(std::move(layers)) {}
@@ -150,22 +164,30 @@ class PanelKernel : public LayerKernel {
   std::unique_ptr<LayerState> NewState(const std::vector<LayerPlace>& places) const override {
     auto state = std::make_unique<PanelState>();
     state->places = places;
+    size_t widest = 0;
+    for (const LayerShape& layer : layers_) widest = std::max(widest, layer.out);
+    state->start = Floats(widest + kColumns);
     return state;
   }
 
-  Status Run(size_t layer, const PackedLayer& packed, LayerState* state, size_t batch) const override {
+  Status Run(size_t layer, const PackedLayer& packed, LayerState* any_state, size_t batch) const override {
     const LayerShape& shape = layers_[layer];
     const size_t rows = batch * shape.rows;
     const auto& weights = static_cast<const PanelLayer&>(packed);
-    const LayerPlace& place = static_cast<PanelState*>(state)->places[layer];
-    const Product product{shape.in, shape.out, weights.weights.data(), weights.bias.data(),
+    auto* state = static_cast<PanelState*>(any_state);
+    const LayerPlace& place = state->places[layer];
+    const Product product{shape.in,
+                          shape.out,
+                          weights.weights.data(),
+                          shape.in * kColumns,
+                          weights.bias.data(),
                           shape.activation == Activation::kRelu};
     // Blocks of about one height, so that no last one reads all weights for a row or two.
     const size_t blocks = (rows + kBlockRows - 1) / kBlockRows;
     const size_t height = ((rows + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
     for (size_t row = 0; row < rows; row += height) {
-      Multiply(product, std::min(height, rows - row), {place.in.data + row * place.in.stride, place.in.stride},
-               {place.out.data + row * place.out.stride, place.out.stride});
+      MultiplyAlike(product, std::min(height, rows - row), {place.in.data + row * place.in.stride, place.in.stride},
+                    {place.out.data + row * place.out.stride, place.out.stride}, state->start.data());
     }
     if (shape.activation == Activation::kSigmoid) {
       SigmoidRows(rows, shape.out, {place.out.data, place.out.stride}, place.out);

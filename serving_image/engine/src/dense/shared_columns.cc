@@ -1,0 +1,21 @@
+#include "dense/shared_columns.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tandem::serving {
+
+size_t SharedColumns(size_t rows, size_t width, In matrix) {
+  constexpr size_t kStep = 16;
+  size_t shared = width;
+  for (size_t r = 1; r < rows && shared > 0; ++r) {
+    const float* row = matrix.data + r * matrix.stride;
+    for (size_t column = 0; column < shared; column += kStep) {
+      const size_t floats = std::min(kStep, shared - column);
+      if (std::memcmp(matrix.data + column, row + column, floats * sizeof(float)) != 0) shared = column;
+    }
+  }
+  return shared;
+}
+
+}  // namespace tandem::serving
