@@ -33,12 +33,19 @@ class Engine:
     def __init__(self, folder: Path, store: Store, *flags: str) -> None:
         self._folder = folder
         self._store = store
+        self.path = f"unix:{folder}/grpc.sock"
         ours, theirs = socket.socketpair()
         self._control = ours
         self._lines = ours.makefile("r", encoding="utf-8")
         descriptors = folder / "descriptors.pb"
         descriptors.write_bytes(_descriptors())
-        command = [str(BINARY), f"--control-fd={theirs.fileno()}", "--model=search", "--listen=127.0.0.1:0"]
+        command = [
+            str(BINARY),
+            f"--control-fd={theirs.fileno()}",
+            "--model=search",
+            "--listen=127.0.0.1:0",
+            f"--listen={self.path}",
+        ]
         command.append(f"--tensorflow={Path(tf.__file__).parent / 'libtensorflow_cc.so.2'}")
         with theirs:
             self.process = subprocess.Popen(

@@ -18,6 +18,7 @@ from tensorflow_serving.apis import (
     inference_pb2,
     model_management_pb2,
     predict_pb2,
+    prediction_service_pb2_grpc,
     regression_pb2,
 )
 
@@ -178,6 +179,13 @@ async def test_health_and_reflection(engine):
         assert b"tensorflow/core/framework/tensor.proto" in answers[1]
 
 
+async def test_it_listens_on_a_path_too(shared):
+    engine, store = shared
+    async with grpc.aio.insecure_channel(engine.path) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        Recomputed(store).check(await stub.Predict(request()))
+
+
 async def test_it_drains_and_ends(serving, store):
     async with Client(serving.port) as client:
         calls = [asyncio.ensure_future(client.predictions.Predict(request())) for _ in range(20)]
@@ -186,6 +194,7 @@ async def test_it_drains_and_ends(serving, store):
         stats = serving.tell("stats")
         assert (stats["answers"], stats["in_flight"], stats["versions"][0]) == (20, 0, "3.3")
         assert 'tandem_engine_requests_total{method="Predict",code="OK"} 20' in stats["text"]
+        assert 'tandem_engine_row_bytes{kind="used"} ' in stats["text"]
         assert await asyncio.to_thread(serving.tell, "drain", grace_seconds=5.0) == {"ok": True}
         assert await asyncio.to_thread(serving.process.wait, 10) == 0
 
