@@ -6,6 +6,9 @@ ServingError
     BadExport          the export of a base is incomplete, foreign or does not run
     BadUpdate          a record is whole but its content does not fit the model
     NoRoom             a base does not fit into what the container's limit leaves
+  EngineError        the child that answers
+    EngineGone         it ended, or does not answer: nothing can be served any more; exit code 1
+    EngineBug          it was told what it can't do
   RequestError       what a client is told, each with its gRPC code and HTTP status
     BadRequest         the request is wrong; the message names the input and the remedy
     NotServed          this model, version or signature is not served here
@@ -53,6 +56,18 @@ class BadUpdate(BuildError):
 
 class NoRoom(BuildError):
     """A base does not fit into what the container's memory limit leaves beside what is served."""
+
+
+class EngineError(ServingError):
+    """The child process that answers requests did not do what it was told."""
+
+
+class EngineGone(EngineError):
+    """The engine ended, or does not answer; this program ends too, and is started again."""
+
+
+class EngineBug(EngineError):
+    """The engine refused a command as one that makes no sense: an error in this program or in the engine."""
 
 
 class RequestError(ServingError):

@@ -3,36 +3,26 @@
 What was compiled is kept in the user's cache by the sources' digest: a clone whose core is unchanged runs it at once.
 """
 
-import os
 import shutil
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from e2e.cluster import cache
+from tests import compiled
 
-SOURCE = Path(__file__).parents[2] / "training_image" / "ops"
-BIN = Path(sys.executable).parent
-PATH = os.pathsep.join([str(BIN), os.environ["PATH"]])
+SOURCE = compiled.ROOT / "training_image" / "ops"
 PROGRAMS = {"tandem_core_test": [], "tandem_block_fuzz": [str(SOURCE / "fuzz" / "corpus"), "20000"]}
 
 
 def run(*words: str) -> str:
-    done = subprocess.run(
-        words, cwd=SOURCE, env={**os.environ, "PATH": PATH}, capture_output=True, text=True, timeout=1200, check=False
-    )
-    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
-    return done.stdout
+    return compiled.run(SOURCE, *words)
 
 
-def compiled(preset: str) -> Path:
-    core = [file for file in SOURCE.joinpath("src", "core").rglob("*") if file.suffix in {".cc", ".h"}]
+def programs(preset: str) -> Path:
+    core = [file for file in compiled.CORE.rglob("*") if file.suffix in {".cc", ".h"}]
     described = [SOURCE / "CMakeLists.txt", SOURCE / "CMakePresets.json", SOURCE / "fuzz" / "block_fuzz.cc"]
-    key = cache.key_of([*described, *sorted(core)], run("c++", "--version"))
-    return cache.obtain(cache.root() / "core-tests" / f"{preset}-{key}", partial(compile_into, preset))
+    return compiled.obtain("core-tests", preset, [*described, *sorted(core)], partial(compile_into, preset))
 
 
 def compile_into(preset: str, folder: Path) -> None:
@@ -46,6 +36,6 @@ def compile_into(preset: str, folder: Path) -> None:
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize("preset", ["core", "core-asan", "core-tsan"])
 def test_core(preset):
-    folder = compiled(preset)
+    folder = programs(preset)
     for program, arguments in PROGRAMS.items():
         run(str(folder / program), *arguments)

@@ -1,15 +1,40 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 import pytest
 from tandem_serving.server import Server, Shutdown
 from tandem_wire.config import ServerConfig, StoreConfig
 from tandem_wire.store import Store, open_store
 
+from tests import compiled
 from tests.serving.lineage_writer import MODEL_NAME, LineageWriter
 
 POD = "search-serving-1"
+NEEDED = ("/usr/include/grpcpp/grpcpp.h", "/usr/include/nlohmann/json.hpp", "/usr/include/dnnl.hpp")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whichever test is the first to need the engine compiles it."""
+    for item in items:
+        if "engine_program" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(2400))
+
+
+@pytest.fixture(scope="session")
+def _engine_program():
+    absent = [file for file in NEEDED if not Path(file).exists()]
+    if absent:
+        pytest.skip("needs Debian's libgrpc++-dev, libdnnl-dev and nlohmann-json3-dev to be compiled")
+    return compiled.engine()
+
+
+@pytest.fixture
+def engine_program(_engine_program, monkeypatch):
+    """The compiled engine, where ``tandem_serving.engine`` finds it."""
+    monkeypatch.setenv("TANDEM_ENGINE", str(_engine_program))
+    return _engine_program
 
 
 @pytest.fixture

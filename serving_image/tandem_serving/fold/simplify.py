@@ -141,7 +141,7 @@ def plain_kernel(graph: Graph, node: Node) -> Ref | None:
 
 
 def relu(graph: Graph, node: Node) -> Ref | None:
-    """The greater of x and 0 is relu(x)."""
+    """The greater of x and zero is a Relu."""
     if node.op != "Maximum" or not is_float(graph, node.out):
         return None
     for x, zero in (node.inputs, node.inputs[::-1]):

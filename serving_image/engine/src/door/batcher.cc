@@ -1,6 +1,13 @@
 #include "door/batcher.h"
 
+#include <algorithm>
+
 namespace tandem::serving::door {
+namespace {
+
+constexpr size_t kMostCounted = size_t{1} << 20;
+
+}  // namespace
 
 Batcher::Batcher(const BatcherOptions& options, const std::function<RunJobs()>& new_runner) : options_(options) {
   for (size_t i = 0; i < options_.threads; ++i) {
@@ -19,6 +26,9 @@ bool Batcher::Push(Job* job) {
     bytes_ += job->bytes;
     job->next_ = nullptr;
     job->order_ = order_++;
+    // Far more than a request may have counts as that much: the sum stays a sum.
+    job->rows_ = std::min(RowsAtFirstSight(job->request), kMostCounted);
+    waiting_rows_.store(waiting_rows_.load(std::memory_order_relaxed) + job->rows_, std::memory_order_relaxed);
     Line& line = job->request.model.version ? named_ : newest_;
     (line.first == nullptr ? line.first : line.last->next_) = job;
     line.last = job;
@@ -82,15 +92,19 @@ Batcher::Line* Batcher::Next() {
 void Batcher::Take(Line* line, std::vector<Job*>* jobs) {
   jobs->clear();
   const auto version = line->first->request.model.version;
+  const size_t waiting = waiting_rows_.load(std::memory_order_relaxed);
+  const size_t sharers = std::max<size_t>(options_.threads, 1);
+  const size_t part = std::max((waiting + sharers - 1) / sharers, options_.enough_rows);
+  const size_t most = std::min(part, options_.most_rows);
   size_t rows = 0;
   while (line->first != nullptr && line->first->request.model.version == version) {
-    const size_t more = RowsAtFirstSight(line->first->request);
-    if (!jobs->empty() && (more > options_.most_rows || rows + more > options_.most_rows)) break;
+    const size_t more = line->first->rows_;
+    if (!jobs->empty() && rows + more > most) break;
     rows += more;
     jobs->push_back(line->first);
     line->first = line->first->next_;
-    if (more >= options_.most_rows) break;
   }
+  waiting_rows_.store(waiting - rows, std::memory_order_relaxed);
 }
 
 void Batcher::RunTaken(const RunJobs& run, const std::vector<Job*>& jobs) {

@@ -6,10 +6,14 @@
 // Threads: Push and in_flight from any; each engine thread has a BatchRunner of its own. One mutex, held for a few
 //          pointer moves.
 //
+// Several engine threads share what waits: none takes more than its part, unless that is too little to be worth a
+// batch. Otherwise the first to wake would take all of a burst, and the others would look on.
+//
 // A batch is of one version: requests that name one are in a line of their own and go together with their like only.
 // The line whose first request came earlier goes first.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -23,8 +27,9 @@
 namespace tandem::serving::door {
 
 struct BatcherOptions {
-  size_t threads = 2;      // 0: whoever pushes calls RunWaiting
-  size_t most_rows = 128;  // of a batch; a request with more is a batch of its own
+  size_t threads = 2;       // 0: whoever pushes calls RunWaiting
+  size_t most_rows = 128;   // of a batch; a request with more is a batch of its own
+  size_t enough_rows = 32;  // more rows at once are not computed faster, so a thread leaves them to the others
   size_t most_jobs = 1024;
   size_t most_bytes = size_t{256} << 20;
 };
@@ -47,6 +52,8 @@ class Batcher {
   bool RunWaiting(const RunJobs& run, std::vector<Job*>* room);
 
   size_t in_flight() const;
+  // Whether a batch of enough rows waits.
+  bool enough() const { return waiting_rows_.load(std::memory_order_relaxed) >= options_.enough_rows; }
   const BatcherOptions& options() const { return options_; }
 
   // Lets the threads answer what waits, and ends them. Nothing is pushed after it.
@@ -69,9 +76,10 @@ class Batcher {
   std::condition_variable wake_;
   Line newest_, named_;
   uint64_t order_ = 0;
-  size_t jobs_ = 0;   // inside
-  size_t bytes_ = 0;  // that they hold
-  size_t idle_ = 0;   // engine threads that sleep
+  size_t jobs_ = 0;                       // inside
+  size_t bytes_ = 0;                      // that they hold
+  std::atomic<size_t> waiting_rows_ = 0;  // at first sight; written with the mutex held
+  size_t idle_ = 0;                       // engine threads that sleep
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

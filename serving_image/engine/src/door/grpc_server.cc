@@ -131,7 +131,8 @@ void GrpcServer::Loop() {
   while (queue_->Next(&tag, &ok)) static_cast<Event*>(tag)->Proceed(ok);
 }
 
-// Takes what came, without waiting while something is to be computed, then computes a batch of it.
+// Takes what came, until it is enough for a batch, and without waiting while something is to be computed; computes
+// that. What it leaves in the queue is for the other threads.
 void GrpcServer::ComputingLoop() {
   BatchRunner runner(options_.runner, model_, metrics_);
   const RunJobs run = [&runner](const std::vector<Job*>& jobs) { runner.Run(jobs); };
@@ -141,7 +142,7 @@ void GrpcServer::ComputingLoop() {
     void* tag = nullptr;
     bool ok = false;
     auto status = grpc::CompletionQueue::GOT_EVENT;
-    for (int i = 0; i < kMostDrained && status == grpc::CompletionQueue::GOT_EVENT; ++i) {
+    for (int i = 0; i < kMostDrained && status == grpc::CompletionQueue::GOT_EVENT && !batcher_->enough(); ++i) {
       const bool block = i == 0 && !waits;
       const gpr_timespec until = block ? gpr_inf_future(GPR_CLOCK_MONOTONIC) : gpr_inf_past(GPR_CLOCK_MONOTONIC);
       status = queue_->AsyncNext(&tag, &ok, until);

@@ -41,6 +41,7 @@ class Job {
   friend class Batcher;
   Job* next_ = nullptr;
   uint64_t order_ = 0;
+  size_t rows_ = 0;  // at first sight
 };
 
 // How many rows a request seems to have: by its first input, before anything is checked. At least 1.

@@ -46,7 +46,7 @@ class FakeModel final : public Model {
     return static_cast<float>(user) + static_cast<float>(version.update) / 1024.0f;
   }
 
-  // Runs wait until the gate is open; Entered waits for the first to stand before it.
+  // Runs wait until the gate is open; Entered waits until so many stand before it.
   void Shut() {
     const std::lock_guard<std::mutex> lock(mutex_);
     shut_ = true;
@@ -56,9 +56,9 @@ class FakeModel final : public Model {
     shut_ = false;
     gate_.notify_all();
   }
-  void Entered() {
+  void Entered(int runs = 1) {
     std::unique_lock<std::mutex> lock(mutex_);
-    gate_.wait(lock, [this] { return waits_ > 0; });
+    gate_.wait(lock, [this, runs] { return waits_ >= runs; });
   }
 
   std::atomic<size_t> runs = 0;

@@ -1,0 +1,145 @@
+"""Objects of bases on the local disk, so that a pod that starts again, or goes back to a base, reads them from there.
+
+An object's name is its digest, which is checked whenever it is read: what is served never rests on a disk. The folder
+is bounded; what was not used for the longest time leaves first, and since the objects of a base are used together, old
+bases leave. The cache only ever saves time: where it can't be written, a base comes from the store as if there were
+none.
+"""
+
+import hashlib
+import os
+import secrets
+import shutil
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from tandem_wire.objects import get_object
+from tandem_wire.records import ObjectRef
+from tandem_wire.store import Store
+
+from tandem_serving.handover import in_memory, write_all
+
+_GIB = 1 << 30
+_NEW = ".new-"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheOptions:
+    """Where and how much.
+
+    Args:
+      folder: made if it is missing.
+      most_bytes: all that is kept together; 0 keeps nothing.
+      free_bytes: what is left free on the disk, whatever the bound says.
+    """
+
+    folder: Path
+    most_bytes: int = 16 * _GIB
+    free_bytes: int = _GIB
+
+
+class Cache:
+    """The folder. Methods may be called from any thread; several processes may share it."""
+
+    def __init__(self, options: CacheOptions) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._told = False
+
+    def open(self, store: Store, ref: ObjectRef, called: str) -> int:
+        """Return a descriptor of an object's verified bytes, from the disk if it is there, else from the store.
+
+        Args:
+          store: the model's store.
+          ref: what the manifest says of the object.
+          called: the record's name, for errors.
+
+        Raises:
+          WireError: the store did not answer, or the object is not what the manifest says.
+        """
+        kept = self._verified(ref)
+        if kept is not None:
+            return kept
+        data = get_object(store, ref, called)
+        descriptor = self._keep(ref, data)
+        return in_memory(ref.name, data) if descriptor is None else descriptor
+
+    def _verified(self, ref: ObjectRef) -> int | None:
+        path = self._options.folder / ref.sha256
+        try:
+            with path.open("rb") as file:
+                whole = os.fstat(file.fileno()).st_size == ref.size
+                if whole and hashlib.file_digest(file, "sha256").hexdigest() == ref.sha256:
+                    os.utime(path)
+                    return os.dup(file.fileno())
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self._tell(error)
+            return None
+        _log.warning("an object in the cache is not what it was; it is read from the store anew", object=ref.name)
+        return None
+
+    def _keep(self, ref: ObjectRef, data: bytes) -> int | None:
+        """Write an object and return its descriptor; None where it can't be kept."""
+        folder = self._options.folder
+        scratch = folder / f"{_NEW}{secrets.token_hex(8)}"
+        try:
+            with self._lock:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not self._make_room(len(data)):
+                    return None
+            descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                write_all(descriptor, data)
+                scratch.rename(folder / ref.sha256)
+            except BaseException:
+                os.close(descriptor)
+                scratch.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            self._tell(error)
+            return None
+        return descriptor
+
+    def _make_room(self, size: int) -> bool:
+        """Remove what was not used for the longest time until ``size`` bytes fit; whether they do."""
+        options = self._options
+        found = sorted(_files(options.folder), key=lambda entry: entry[1].st_mtime_ns)
+        taken = sum(about.st_size for _, about in found)
+        free = shutil.disk_usage(options.folder).free
+        most = min(options.most_bytes, taken + free - options.free_bytes)
+        if size > most:
+            _log.info("an object is larger than the cache may be; it is not kept", bytes=size, most=max(0, most))
+            return False
+        for path, about in found:
+            if taken + size <= most:
+                break
+            path.unlink(missing_ok=True)
+            taken -= about.st_size
+        return True
+
+    def _tell(self, error: OSError) -> None:
+        """Say once why nothing is kept."""
+        if not self._told:
+            self._told = True
+            _log.warning(
+                "the cache of bases can't be used; bases come from the store and are not kept: "
+                "give the pod more room there, or another folder by TANDEM_SERVING_CACHE",
+                folder=str(self._options.folder),
+                error=str(error),
+            )
+
+
+def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:
+    found = []
+    for path in folder.iterdir():
+        try:
+            found.append((path, path.stat()))
+        except FileNotFoundError:  # another process removed it
+            continue
+    return found
