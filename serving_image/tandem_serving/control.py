@@ -19,7 +19,7 @@ from tandem_wire.report import Refusal as RefusalReport
 from tandem_wire.target import Target, read_target, read_target_if_changed
 from tandem_wire.version import Version
 
-from tandem_serving.engine import Choice, Engine
+from tandem_serving.engine import Choice
 from tandem_serving.errors import BuildError, EngineGone, NoRoom
 from tandem_serving.follow import Failure, Held, Next, candidate, decide
 from tandem_serving.line import Advance, Line, Origin, Rejection, load
@@ -75,8 +75,7 @@ class Control:
     Args:
       settings: who this pod is.
       origin: where bases and updates come from.
-      engine: what holds and answers them.
-      publisher: where versions are published.
+      publisher: where versions are published; its engine holds the bases.
       metrics: where it is counted.
       now: the wall clock.
     """
@@ -85,7 +84,6 @@ class Control:
         self,
         settings: Settings,
         origin: Origin,
-        engine: Engine,
         publisher: Publisher,
         metrics: Metrics,
         now: Callable[[], datetime] = utc_now,
@@ -93,7 +91,7 @@ class Control:
         self._settings = settings
         self._origin = origin
         self._store = origin.store
-        self._engine = engine
+        self._engine = publisher.engine
         self._publisher = publisher
         self._metrics = metrics
         self._now = now

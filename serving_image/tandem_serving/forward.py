@@ -68,9 +68,7 @@ class Forward:
         """Let go of the channel."""
         self._channel.close()
 
-    def predict(
-        self, asked: Asked, spec: ModelSpec, inputs: Mapping[str, Input]
-    ) -> tuple[dict[str, Floats], Version]:
+    def predict(self, asked: Asked, spec: ModelSpec, inputs: Mapping[str, Input]) -> tuple[dict[str, Floats], Version]:
         """Answer checked inputs.
 
         Returns:

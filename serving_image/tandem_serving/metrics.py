@@ -21,7 +21,9 @@ class Metrics:
         self._errors = 0
         self._watermark: datetime | None = None
         self.requests = Counter(
-            "tandem_serving_requests", "Requests by interface, method and gRPC code.", ["api", "method", "code"],
+            "tandem_serving_requests",
+            "Requests by interface, method and gRPC code.",
+            ["api", "method", "code"],
             registry=None,
         )
         self.latency = Histogram(
@@ -33,7 +35,7 @@ class Metrics:
         )
         self.stage = Histogram(
             "tandem_serving_stage_seconds",
-            "Time within predictions, by stage: decode, queue and encode per request, gather and dense per batch.",
+            "Time within predictions by stage: json, decode, queue, encode per request, gather and dense per batch.",
             ["stage"],
             buckets=_LATENCIES,
             registry=None,

@@ -40,10 +40,10 @@ class Publisher:
       engine: what answers.
     """
 
-    __slots__ = ("_engine", "_published", "on_first")
+    __slots__ = ("_published", "engine", "on_first")
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self._published: Published | None = None
         self.on_first: Callable[[], None] = _nothing
         """Called by the publishing thread after the first version."""
@@ -65,7 +65,7 @@ class Publisher:
         Raises:
           EngineGone: nothing can be served any more.
         """
-        self._engine.publish(served.version)
+        self.engine.publish(served.version)
         first = self._published is None
         self._published = Published(served, now)
         if first:

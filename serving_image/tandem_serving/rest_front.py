@@ -104,7 +104,7 @@ class RestFront:
             raise NotReady("no base is loaded yet; ask again when /readyz says 200, or ask another replica")
         started = time.perf_counter()
         body = read(served.spec, data, service.limits.rows)
-        service.metrics.stage.labels("decode_rest").observe(time.perf_counter() - started)
+        service.metrics.stage.labels("json").observe(time.perf_counter() - started)
         outputs, version = service.forward.predict(asked, served.spec, body.inputs)
         return write(outputs, by_row=body.by_row), version
 

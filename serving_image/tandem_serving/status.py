@@ -2,7 +2,7 @@
 
 import asyncio
 import html
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +11,7 @@ from tandem_wire.report import LoadedReport, PodReport, ServingReport
 
 from tandem_serving.control import View
 from tandem_serving.engine import Choice, Engine
+from tandem_serving.errors import EngineGone
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Published, Publisher
 
@@ -48,7 +49,7 @@ class Status:
 
     def application(self) -> web.Application:
         """The routes, ready to be run."""
-        app = web.Application()
+        app = web.Application(middlewares=[_without_engine])
         app.router.add_get("/statusz.json", self._statusz_json)
         app.router.add_get("/statusz", self._statusz)
         app.router.add_get("/readyz", self._readyz)
@@ -78,9 +79,18 @@ class Status:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         text = await asyncio.to_thread(self.metrics.text)
-        return web.Response(
-            body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        )
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+@web.middleware
+async def _without_engine(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """While the engine is gone the pages that ask it say so; the probes do not ask it."""
+    try:
+        return await handler(request)
+    except EngineGone as error:
+        return web.Response(status=503, text=f"{error}\n")
 
 
 def _report(status: Status, published: Published | None, view: View) -> PodReport:

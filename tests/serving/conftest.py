@@ -4,7 +4,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tandem_serving.server import Server, Shutdown
+from tandem_serving.cache import CacheOptions
+from tandem_serving.server import Place, Server, Shutdown
 from tandem_wire.config import ServerConfig, StoreConfig
 from tandem_wire.store import Store, open_store
 
@@ -18,12 +19,13 @@ NEEDED = ("/usr/include/grpcpp/grpcpp.h", "/usr/include/nlohmann/json.hpp", "/us
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whichever test is the first to need the engine compiles it."""
     for item in items:
-        if "engine_program" in getattr(item, "fixturenames", ()):
+        if "engine_binary" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(2400))
 
 
 @pytest.fixture(scope="session")
-def _engine_program():
+def engine_binary():
+    """The compiled engine."""
     absent = [file for file in NEEDED if not Path(file).exists()]
     if absent:
         pytest.skip("needs Debian's libgrpc++-dev, libdnnl-dev and nlohmann-json3-dev to be compiled")
@@ -31,10 +33,10 @@ def _engine_program():
 
 
 @pytest.fixture
-def engine_program(_engine_program, monkeypatch):
+def engine_program(engine_binary, monkeypatch):
     """The compiled engine, where ``tandem_serving.engine`` finds it."""
-    monkeypatch.setenv("TANDEM_ENGINE", str(_engine_program))
-    return _engine_program
+    monkeypatch.setenv("TANDEM_ENGINE", str(engine_binary))
+    return engine_binary
 
 
 @pytest.fixture
@@ -55,8 +57,8 @@ async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 @asynccontextmanager
-async def running(store: Store, **options) -> AsyncIterator[Server]:
-    """A whole server on free ports over a store."""
+async def running(store: Store, folder: Path, **options) -> AsyncIterator[Server]:
+    """A whole server on free ports over a store; the folder is for what it keeps."""
     config = ServerConfig(
         model=MODEL_NAME,
         served_name="search",
@@ -67,7 +69,8 @@ async def running(store: Store, **options) -> AsyncIterator[Server]:
         status_port=0,
         **options,
     )
-    server = Server(config, POD, store, Shutdown(lag_seconds=0.01, grace_seconds=5.0))
+    place = Place(POD, store, CacheOptions(folder / "cache"))
+    server = Server(config, place, Shutdown(lag_seconds=0.01, grace_seconds=5.0))
     await server.start()
     try:
         yield server
@@ -76,19 +79,19 @@ async def running(store: Store, **options) -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def serve(store):
+async def serve(store, tmp_path, engine_program):  # noqa: ARG001 - it sets where the program is
     """Start servers over the test's store; they end with the test."""
     async with AsyncExitStack() as stack:
-        yield lambda **options: stack.enter_async_context(running(options.pop("store", store), **options))
+        yield lambda **options: stack.enter_async_context(running(options.pop("store", store), tmp_path, **options))
 
 
 @pytest.fixture
-async def server(store, writer):
+async def server(serve, writer):
     """A server that answers from version 3.3."""
     writer.base(3)
     writer.update(3)
     writer.update(3)
     writer.target(stable=3)
-    async with running(store) as server:
-        await until(server.ready)
-        yield server
+    server = await serve()
+    await until(server.ready)
+    return server
