@@ -15,7 +15,7 @@ CPP = $(shell git ls-files '*.cc' '*.h')
 STAMP := $(VENV)/.tandem
 SAY = @printf '\n== %s (%s)\n' "$(1)" "$$(date +%T)"
 
-.PHONY: help setup lock format check unit test e2e demo images built cluster world bench down clean
+.PHONY: help packages setup lock format check unit test e2e demo images built cluster world bench down clean
 help:
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -39,7 +39,10 @@ $(STAMP)-ops: $(STAMP)-deps $(OPS)/pyproject.toml $(OPS)/CMakeLists.txt $(shell 
 	$(UV) pip install --quiet --no-deps --no-build-isolation --reinstall $(OPS)
 	@touch $@
 
-setup: $(STAMP)-members $(STAMP)-ops ## everything that the checks and tests need, into .venv
+packages: ## Debian packages that the model server's engine is compiled with, where they are missing
+	@python3 -m e2e.cluster.debian
+
+setup: packages $(STAMP)-members $(STAMP)-ops ## everything that the checks and tests need, into .venv
 
 LOCKED := $(addsuffix /pyproject.toml,$(MEMBERS) $(OPS))
 COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \

@@ -1,12 +1,13 @@
 """Debian packages: installed when missing, without letting any of them start a service."""
 
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from e2e.cluster import cache, shell
-from e2e.cluster.errors import MissingProgramError, NotRootError
+from e2e.cluster.errors import ClusterError, MissingProgramError, NotRootError
 from e2e.cluster.progress import Progress
 
 NEEDED = (
@@ -26,6 +27,8 @@ NEEDED = (
     "libc6-dev",
     "maven",
 )
+# What the model server's engine is compiled with; the tests run it.
+ENGINE = ("g++", "libdnnl-dev", "libgrpc++-dev", "libprotobuf-dev", "nlohmann-json3-dev", "pkgconf")
 POLICY = Path("/usr/sbin/policy-rc.d")
 # apt's own lock makes the second one fail where it should wait.
 LOCK = Path("/run/lock/tandem-packages")
@@ -97,3 +100,20 @@ def no_service_starts(policy: Path = POLICY) -> Iterator[None]:
         yield
     finally:
         policy.unlink(missing_ok=True)
+
+
+def main() -> int:
+    """Install what the engine is compiled with, or say what is missing; ``python3 -m e2e.cluster.debian``."""
+    absent = missing(ENGINE, installed())
+    if absent and os.geteuid() != 0:
+        print(f"warning: tests of the model server need {' '.join(absent)}; install them as root", file=sys.stderr)
+        return 0
+    try:
+        ensure(Progress(), ENGINE)
+    except ClusterError as error:
+        print(f"warning: tests of the model server can't run: {error}", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

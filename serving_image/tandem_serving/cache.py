@@ -116,6 +116,7 @@ class Cache:
             descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 write_all(descriptor, data)
+                os.fdatasync(descriptor)  # pages that are still to be written can't be let go of
                 scratch.rename(folder / ref.sha256)
             except BaseException:
                 os.close(descriptor)

@@ -1,4 +1,5 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,11 +10,11 @@ from tandem_serving.server import Place, Server, Shutdown
 from tandem_wire.config import ServerConfig, StoreConfig
 from tandem_wire.store import Store, open_store
 
+from e2e.cluster import debian
 from tests import compiled
 from tests.serving.lineage_writer import MODEL_NAME, LineageWriter
 
 POD = "search-serving-1"
-NEEDED = ("/usr/include/grpcpp/grpcpp.h", "/usr/include/nlohmann/json.hpp", "/usr/include/dnnl.hpp")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,9 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def engine_binary():
     """The compiled engine."""
-    absent = [file for file in NEEDED if not Path(file).exists()]
+    absent = [] if os.environ.get("TANDEM_ENGINE") else debian.missing(debian.ENGINE, debian.installed())
     if absent:
-        pytest.skip("needs Debian's libgrpc++-dev, libdnnl-dev and nlohmann-json3-dev to be compiled")
+        pytest.fail(f"the engine needs {' '.join(absent)} to be compiled; run `make packages` as root")
     return compiled.engine()
 
 
