@@ -3,18 +3,22 @@
 from typing import cast
 
 from tandem_wire.errors import StoreUnavailable
-from tandem_wire.store import Store
+from tandem_wire.store import Blob, Store
 
 AWAY = StoreUnavailable("no route to the store")
 
 
 class FragileStore:
-    """Passes everything on while ``error`` is None, and raises it else; ``misses`` counts how often."""
+    """Passes everything on while ``error`` is None, and raises it else; ``misses`` counts how often.
+
+    ``read`` has the keys of the objects that were read.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.error: Exception | None = None
         self.misses = 0
+        self.read: list[str] = []
 
     @property
     def store(self) -> Store:
@@ -25,4 +29,10 @@ class FragileStore:
         if self.error is not None:
             self.misses += 1
             raise self.error
+        if name == "get":
+            return self._get
         return getattr(self._store, name)
+
+    def _get(self, key: str) -> Blob:
+        self.read.append(key)
+        return self._store.get(key)
