@@ -202,7 +202,7 @@ def _prefixed(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.nd
 
 
 def corrupt(store: Store, record: Record) -> None:
-    """Flip one bit of a durable record's own data, as a bad disk would; graph and model.json are those of other bases."""
+    """Flip one bit of a durable record's data, as a bad disk would; not of graph and contract, which bases share."""
     flip(store, record.objects[-1].key)
 
 
