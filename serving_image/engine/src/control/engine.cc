@@ -188,7 +188,13 @@ json Engine::Ports() {
 json Engine::Stats() {
   json here = json::array();
   for (const VersionId& id : versions_.Known()) here.push_back(id.text());
+  const RowBytes rows = tables_.bytes();
   std::string text = metrics_.Text(server_->in_flight());
+  text +=
+      "# HELP tandem_engine_row_bytes Memory of rows and their index, all versions together.\n"
+      "# TYPE tandem_engine_row_bytes gauge\n";
+  text += "tandem_engine_row_bytes{kind=\"used\"} " + std::to_string(rows.used) + "\n";
+  text += "tandem_engine_row_bytes{kind=\"reserved\"} " + std::to_string(rows.reserved) + "\n";
   return {{"answers", metrics_.answers()},
           {"errors", metrics_.errors()},
           {"in_flight", server_->in_flight()},

@@ -1,6 +1,8 @@
 // tandem-engine: the data plane of one serving pod. README: serving_image/engine/README.md.
 //
 // Exit codes: 0 drained, 1 the world's errors (a port is taken, the control plane is gone), 2 wrong use.
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -37,6 +39,14 @@ void Serve(int fd, Operations* operations, std::promise<int>* ended) {
     ended->set_value(code);
   } catch (const std::future_error&) {  // another socket ended first
   }
+}
+
+// Every connection is a descriptor, and the usual soft limit is 1024.
+void AllowManyConnections() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int Run(const Flags& flags) {
@@ -88,5 +98,6 @@ int main(int argc, char** argv) {
   }
   // The control plane is told to end and drains this process; a signal for the whole group must not overtake it.
   for (int number : {SIGTERM, SIGINT, SIGPIPE}) std::signal(number, SIG_IGN);
+  AllowManyConnections();
   return Run(flags);
 }

@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <dnnl.hpp>
 #include <string>
 #include <utility>
 
+#include "dense/bfloat16.h"
 #include "dense/floats.h"
 
 namespace tandem::serving {
@@ -31,19 +31,6 @@ memory::dims Dims(size_t rows, size_t columns) {
 
 memory::desc Rows(size_t rows, size_t columns, size_t stride, Type type) {
   return memory::desc(Dims(rows, columns), type, Dims(stride, 1));
-}
-
-// Nearest even; NaN stays NaN.
-void ToBfloat16(size_t rows, size_t width, In in, uint16_t* out) {
-  for (size_t r = 0; r < rows; ++r) {
-    const float* x = in.data + r * in.stride;
-    for (size_t i = 0; i < width; ++i) {
-      uint32_t bits;
-      std::memcpy(&bits, x + i, sizeof bits);
-      const uint32_t rounded = bits + 0x7fff + ((bits >> 16) & 1);
-      out[r * width + i] = static_cast<uint16_t>(((bits & 0x7fffffff) > 0x7f800000 ? bits | 0x400000 : rounded) >> 16);
-    }
-  }
 }
 
 // One layer at one size.
@@ -154,8 +141,8 @@ class OneDnnKernel : public LayerKernel {
     const Primitive& made = layers_[index].sizes[size];
     const OneDnnState::Arguments& own = state->arguments[index][size];
     if (narrow()) {
-      ToBfloat16(batch * shapes_[index].rows, shapes_[index].in, state->places[index].in,
-                 reinterpret_cast<uint16_t*>(state->narrow.data()));
+      RowsToBfloat16(batch * shapes_[index].rows, shapes_[index].in, state->places[index].in,
+                     reinterpret_cast<uint16_t*>(state->narrow.data()));
     }
     const dnnl_exec_arg_t arguments[] = {{DNNL_ARG_SRC, own.in.get()},
                                          {DNNL_ARG_WEIGHTS, packed.weights[made.layout].get()},

@@ -28,7 +28,7 @@ bool Batcher::Push(Job* job) {
     job->order_ = order_++;
     // Far more than a request may have counts as that much: the sum stays a sum.
     job->rows_ = std::min(RowsAtFirstSight(job->request), kMostCounted);
-    waiting_rows_.store(waiting_rows_.load(std::memory_order_relaxed) + job->rows_, std::memory_order_relaxed);
+    waiting_rows_ += job->rows_;
     Line& line = job->request.model.version ? named_ : newest_;
     (line.first == nullptr ? line.first : line.last->next_) = job;
     line.last = job;
@@ -92,8 +92,8 @@ Batcher::Line* Batcher::Next() {
 void Batcher::Take(Line* line, std::vector<Job*>* jobs) {
   jobs->clear();
   const auto version = line->first->request.model.version;
-  const size_t waiting = waiting_rows_.load(std::memory_order_relaxed);
-  const size_t sharers = std::max<size_t>(options_.threads, 1);
+  const size_t waiting = waiting_rows_;
+  const size_t sharers = std::max<size_t>(options_.threads > 0 ? options_.threads : options_.sharers, 1);
   const size_t part = std::max((waiting + sharers - 1) / sharers, options_.enough_rows);
   const size_t most = std::min(part, options_.most_rows);
   size_t rows = 0;
@@ -104,7 +104,7 @@ void Batcher::Take(Line* line, std::vector<Job*>* jobs) {
     jobs->push_back(line->first);
     line->first = line->first->next_;
   }
-  waiting_rows_.store(waiting - rows, std::memory_order_relaxed);
+  waiting_rows_ -= rows;
 }
 
 void Batcher::RunTaken(const RunJobs& run, const std::vector<Job*>& jobs) {

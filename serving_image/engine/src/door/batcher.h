@@ -28,6 +28,7 @@ namespace tandem::serving::door {
 
 struct BatcherOptions {
   size_t threads = 2;       // 0: whoever pushes calls RunWaiting
+  size_t sharers = 1;       // how many threads do, then
   size_t most_rows = 128;   // of a batch; a request with more is a batch of its own
   size_t enough_rows = 32;  // more rows at once are not computed faster, so a thread leaves them to the others
   size_t most_jobs = 1024;
@@ -52,8 +53,9 @@ class Batcher {
   bool RunWaiting(const RunJobs& run, std::vector<Job*>* room);
 
   size_t in_flight() const;
-  // Whether a batch of enough rows waits.
-  bool enough() const { return waiting_rows_.load(std::memory_order_relaxed) >= options_.enough_rows; }
+  // Whether a request waits. Sequentially consistent: of a thread that says it sleeps and then looks here, and one that
+  // leaves something and then looks who sleeps, at least one sees the other.
+  bool waiting() const { return waiting_rows_.load() > 0; }
   const BatcherOptions& options() const { return options_; }
 
   // Lets the threads answer what waits, and ends them. Nothing is pushed after it.

@@ -1,6 +1,7 @@
 #include "door/grpc_server.h"
 
 #include <grpc/support/time.h>
+#include <grpcpp/alarm.h>
 #include <grpcpp/resource_quota.h>
 
 #include <array>
@@ -31,6 +32,18 @@ constexpr std::array<Place, kMethods> kPlaces = {{{Service::kPredictions, 0},
                                                   {Service::kPredictions, 4},
                                                   {Service::kHealth, 0}}};
 
+// Comes out of the queue at once, for whoever sleeps there.
+class Nudge final : public Event {
+ public:
+  void Come(grpc::ServerCompletionQueue* queue) {
+    alarm_.Set(queue, gpr_inf_past(GPR_CLOCK_MONOTONIC), static_cast<Event*>(this));
+  }
+  void Proceed(bool) override { delete this; }
+
+ private:
+  grpc::Alarm alarm_;
+};
+
 void Configure(const GrpcOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes));
   builder->SetMaxSendMessageSize(static_cast<int>(options.message_bytes));
@@ -58,7 +71,9 @@ GrpcServer::GrpcServer(const GrpcOptions& options, const BatcherOptions& batchin
       reflection_({kPredictionService, kModelService, kHealthService, kReflection, kReflectionBefore}),
       reflections_{ReflectionService(kReflection), ReflectionService(kReflectionBefore)},
       loading_(kNotLoading) {
-  batcher_ = std::make_unique<Batcher>(batching, [this]() -> RunJobs {
+  BatcherOptions shared = batching;
+  shared.sharers = static_cast<size_t>(options.threads);
+  batcher_ = std::make_unique<Batcher>(shared, [this]() -> RunJobs {
     auto runner = std::make_shared<BatchRunner>(options_.runner, model_, metrics_);
     return [runner](const std::vector<Job*>& jobs) { runner->Run(jobs); };
   });
@@ -131,27 +146,42 @@ void GrpcServer::Loop() {
   while (queue_->Next(&tag, &ok)) static_cast<Event*>(tag)->Proceed(ok);
 }
 
-// Takes what came, until it is enough for a batch, and without waiting while something is to be computed; computes
-// that. What it leaves in the queue is for the other threads.
+// Takes what came, without waiting while something is to be computed, then computes its part of it. It takes all, not
+// only what it computes, so that the batcher can shed; for the rest a thread that sleeps is woken.
 void GrpcServer::ComputingLoop() {
   BatchRunner runner(options_.runner, model_, metrics_);
-  const RunJobs run = [&runner](const std::vector<Job*>& jobs) { runner.Run(jobs); };
+  const RunJobs run = [this, &runner](const std::vector<Job*>& jobs) {
+    if (batcher_->waiting() && asleep_ > 0) WakeAnother();
+    runner.Run(jobs);
+  };
   std::vector<Job*> room;
   bool waits = false;
   for (;;) {
     void* tag = nullptr;
     bool ok = false;
-    auto status = grpc::CompletionQueue::GOT_EVENT;
-    for (int i = 0; i < kMostDrained && status == grpc::CompletionQueue::GOT_EVENT && !batcher_->enough(); ++i) {
-      const bool block = i == 0 && !waits;
-      const gpr_timespec until = block ? gpr_inf_future(GPR_CLOCK_MONOTONIC) : gpr_inf_past(GPR_CLOCK_MONOTONIC);
-      status = queue_->AsyncNext(&tag, &ok, until);
-      if (status == grpc::CompletionQueue::GOT_EVENT) static_cast<Event*>(tag)->Proceed(ok);
+    auto status = waits ? grpc::CompletionQueue::GOT_EVENT : Sleep(&tag, &ok);
+    for (int i = 0; i < kMostDrained && status == grpc::CompletionQueue::GOT_EVENT; ++i) {
+      if (tag != nullptr) static_cast<Event*>(tag)->Proceed(ok);
+      status = queue_->AsyncNext(&tag, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC));
     }
+    if (status == grpc::CompletionQueue::GOT_EVENT) static_cast<Event*>(tag)->Proceed(ok);
     waits = batcher_->RunWaiting(run, &room);
     if (status == grpc::CompletionQueue::SHUTDOWN && !waits) return;
   }
 }
+
+// The next event; unless a request waits, whenever it comes.
+grpc::CompletionQueue::NextStatus GrpcServer::Sleep(void** tag, bool* ok) {
+  ++asleep_;
+  const bool waiting = batcher_->waiting();
+  const auto status =
+      queue_->AsyncNext(tag, ok, waiting ? gpr_inf_past(GPR_CLOCK_MONOTONIC) : gpr_inf_future(GPR_CLOCK_MONOTONIC));
+  --asleep_;
+  return status;
+}
+
+// Called while a request that has begun is not answered yet, so that the queue is open.
+void GrpcServer::WakeAnother() { (new Nudge())->Come(queue_.get()); }
 
 bool GrpcServer::Begin(const std::function<void()>& await_next) {
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -66,6 +66,8 @@ class GrpcServer final : private CallHost {
   Status Open();
   void Loop();
   void ComputingLoop();
+  grpc::CompletionQueue::NextStatus Sleep(void** tag, bool* ok);
+  void WakeAnother();
 
   void AwaitNext(Method method) override;
   bool Begin(const std::function<void()>& await_next) override;
@@ -91,6 +93,7 @@ class GrpcServer final : private CallHost {
   std::unique_ptr<grpc::Server> server_;
   std::vector<int> ports_;
   std::atomic<int64_t> loading_;
+  std::atomic<int> asleep_ = 0;  // threads that compute, and have nothing to
   // No call is awaited, and none is without its end, when the queue is shut down.
   std::mutex mutex_;
   std::condition_variable none_left_;

@@ -98,8 +98,19 @@ TEST(SeveralThreadsShareWhatWaits) {
     batcher.Stop();
     const std::lock_guard<std::mutex> lock(mutex);
     CHECK(*std::max_element(sizes.begin() + static_cast<int64_t>(row.threads), sizes.end()) == row.first);
-    CHECK(!batcher.enough());
+    CHECK(!batcher.waiting());
   }
+}
+
+TEST(WhoeverPushesSharesWithTheOthersThatDo) {
+  BatcherOptions options = Manual(64);
+  options.sharers = 2;
+  options.enough_rows = 4;
+  Batcher batcher(options, nullptr);
+  Jobs jobs;
+  for (int i = 0; i < 16; ++i) jobs.push_back(std::make_unique<Asked>(i));
+  CHECK((Batches(&batcher, jobs) == std::vector<size_t>{8, 4, 4}));
+  CHECK(!batcher.waiting());
 }
 
 TEST(RequestsThatNameAVersionGoApart) {
