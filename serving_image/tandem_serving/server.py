@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -163,10 +164,11 @@ class Server:
             await asyncio.to_thread(self.engine.set_ready, ready=False)
             if self.publisher.current is not None:
                 await asyncio.sleep(self._shutdown.lag_seconds)
+            until = time.monotonic() + self._shutdown.grace_seconds
             for runner in others:  # what REST passed on is answered before the engine is told to end
                 await runner.cleanup()
             answers, errors = await asyncio.to_thread(lambda: self.counts)
-            await asyncio.to_thread(self.engine.drain, self._shutdown.grace_seconds)
+            await asyncio.to_thread(self.engine.drain, max(1.0, until - time.monotonic()))
         except EngineGone as error:
             _log.warning("the engine was gone before it was told to end", reason=str(error))
             for runner in others:

@@ -4,7 +4,7 @@ from typing import cast
 import pytest
 from tandem_serving.engine import Engine
 from tandem_serving.errors import EngineBug
-from tandem_serving.publish import Publisher, Served
+from tandem_serving.publish import Published, Publisher, Served
 from tandem_wire.version import Version
 
 from tests.serving.lineage_writer import SPEC
@@ -36,12 +36,12 @@ def test_nothing_is_served_before_the_first():
 def test_the_engine_is_told_and_the_first_version_is_announced_once():
     engine = Told(Version(1, 0), Version(1, 1))
     publisher, seen = Publisher(cast("Engine", engine)), []
-    publisher.on_first = lambda: seen.append((list(engine.versions), publisher.current.version))
+    publisher.on_first = lambda: seen.append((list(engine.versions), publisher.current))
     publisher.publish(served(1, 0), NOW)
     publisher.publish(served(1, 1), NOW)
     assert engine.versions == [Version(1, 0), Version(1, 1)]
-    assert seen == [([Version(1, 0)], Version(1, 0))]
-    assert (publisher.published.current.version, publisher.published.since) == (Version(1, 1), NOW)
+    assert seen == [([Version(1, 0)], served(1, 0))]
+    assert publisher.published == Published(served(1, 1), NOW)
 
 
 def test_what_the_engine_refuses_is_not_said_to_be_served():
@@ -49,4 +49,4 @@ def test_what_the_engine_refuses_is_not_said_to_be_served():
     publisher.publish(served(1, 0), NOW)
     with pytest.raises(EngineBug):
         publisher.publish(served(1, 1), NOW)
-    assert publisher.current.version == Version(1, 0)
+    assert publisher.current == served(1, 0)

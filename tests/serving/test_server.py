@@ -56,6 +56,7 @@ class Hammer:
 
 
 def version(server: Server) -> Version:
+    assert server.publisher.current is not None
     return server.publisher.current.version
 
 

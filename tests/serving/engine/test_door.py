@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from typing import Any
 
 import grpc
 import pytest
@@ -99,7 +100,7 @@ def test_no_bytes_do_more_than_be_refused(shared, data):
     at = data.draw(st.integers(0, len(whole)))
     damaged = whole[:at] + data.draw(st.binary(max_size=8)) + whole[at + data.draw(st.integers(0, 8)) :]
     with grpc.insecure_channel(f"127.0.0.1:{shared[0].port}") as channel:
-        ask = channel.unary_unary(
+        ask: Any = channel.unary_unary(
             "/tensorflow.serving.PredictionService/Predict",
             response_deserializer=predict_pb2.PredictResponse.FromString,
         )
@@ -155,7 +156,7 @@ async def test_health_and_reflection(engine):
         assert (found.name, details[:22]) == ("UNAVAILABLE", "no base is loaded yet;")
         engine.tell("ready", value=True)
         assert (await health.Check(asked)).status == health_pb2.HealthCheckResponse.SERVING
-        reflect = client.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
+        reflect: Any = client.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")
         name = b"tensorflow.serving.PredictRequest"
         questions = [b"\x3a\x00", b"\x22" + bytes([len(name)]) + name]
         answers = [answer async for answer in reflect(iter(questions))]
