@@ -33,11 +33,20 @@ def engine_binary():
     return compiled.engine()
 
 
+@pytest.fixture(scope="session")
+def _patient(engine_binary, tmp_path_factory):
+    """The engine as a machine needs it that other tests keep busy: bases are loaded at normal priority."""
+    script = tmp_path_factory.mktemp("engine") / "tandem-engine"
+    script.write_text(f'#!/bin/sh\nexec "{engine_binary}" "$@" --background=normal\n')
+    script.chmod(0o755)
+    return script
+
+
 @pytest.fixture
-def engine_program(engine_binary, monkeypatch):
-    """The compiled engine, where ``tandem_serving.engine`` finds it."""
-    monkeypatch.setenv("TANDEM_ENGINE", str(engine_binary))
-    return engine_binary
+def engine_program(_patient, monkeypatch):
+    """The engine, where ``tandem_serving.engine`` finds it."""
+    monkeypatch.setenv("TANDEM_ENGINE", str(_patient))
+    return _patient
 
 
 @pytest.fixture

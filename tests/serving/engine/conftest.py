@@ -10,7 +10,7 @@ from tests.serving.lineage_writer import LineageWriter
 
 @contextmanager
 def _running(program, folder, store):
-    with Engine(program, folder, store, "--batch-sizes=1,8,32") as engine:
+    with Engine(program, folder, store, "--batch-sizes=1,8,32", "--background=normal") as engine:
         yield engine
 
 
