@@ -14,8 +14,9 @@ from tandem_wire.errors import InvalidValue, WireError
 from tandem_wire.report import Fault, Termination
 from tandem_wire.store import open_store
 
-from tandem_serving.errors import ConfigError
-from tandem_serving.server import Server
+from tandem_serving import cache
+from tandem_serving.errors import ConfigError, EngineGone
+from tandem_serving.server import Place, Server
 
 _LOG = "TANDEM_TERMINATION_LOG"
 """Where to write the termination message instead, outside of a pod; the trainer knows the same variable."""
@@ -43,16 +44,17 @@ def configured(environment: Mapping[str, str]) -> tuple[ServerConfig, str]:
         raise ConfigError("InvalidConfig", f"{ServerConfig.VARIABLE}: {error}") from error
 
 
-async def serve(config: ServerConfig, pod: str) -> WireError | None:
-    """Serve until SIGTERM or SIGINT; return the user's error that made it end, if one did."""
-    server = Server(config, pod, open_store(config.store))
+async def serve(config: ServerConfig, place: Place) -> WireError | EngineGone | None:
+    """Serve until SIGTERM or SIGINT; return the error that made it end, if one did."""
+    server = Server(config, place)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.end)
-    await server.start()
-    fatal = await server.wait()
-    await server.stop()
-    return fatal
+    try:
+        await server.start()
+        return await server.wait()
+    finally:
+        await server.stop()
 
 
 def main() -> int:
@@ -67,14 +69,23 @@ def main() -> int:
     )
     try:
         config, pod = configured(os.environ)
-        fatal = asyncio.run(serve(config, pod))
+        place = Place(pod, open_store(config.store), cache.configured(os.environ))
+        fatal = asyncio.run(serve(config, place))
     except ConfigError as error:
         return _end(Termination(Fault.USER, error.reason, str(error)))
     except WireError as error:
         return _end(Termination.of(error))
+    except EngineGone as error:
+        return _end(_gone(error))
     except OSError as error:
         return _end(Termination(Fault.WORLD, "CannotListen", f"a port could not be opened: {error}"))
-    return 0 if fatal is None else _end(Termination.of(fatal))
+    if fatal is None:
+        return 0
+    return _end(_gone(fatal) if isinstance(fatal, EngineGone) else Termination.of(fatal))
+
+
+def _gone(error: EngineGone) -> Termination:
+    return Termination(Fault.WORLD, "EngineGone", str(error))
 
 
 def _end(termination: Termination) -> int:
@@ -82,6 +93,8 @@ def _end(termination: Termination) -> int:
     _log.error("ended", kind=termination.kind.value, reason=termination.reason, message=termination.message)
     try:
         Path(os.environ.get(_LOG, Termination.PATH)).write_text(termination.to_json())
+    except EngineGone as error:
+        return _end(_gone(error))
     except OSError as error:
         _log.warning("the termination message could not be written; this is no pod", error=str(error))
     return termination.exit_code

@@ -10,7 +10,9 @@ import hashlib
 import os
 import secrets
 import shutil
+import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +21,11 @@ from tandem_wire.objects import get_object
 from tandem_wire.records import ObjectRef
 from tandem_wire.store import Store
 
+from tandem_serving.errors import ConfigError
 from tandem_serving.handover import in_memory, write_all
 
+FOLDER = "TANDEM_SERVING_CACHE"
+BYTES = "TANDEM_SERVING_CACHE_BYTES"
 _GIB = 1 << 30
 _NEW = ".new-"
 _log = structlog.get_logger(__name__)
@@ -39,6 +44,21 @@ class CacheOptions:
     folder: Path
     most_bytes: int = 16 * _GIB
     free_bytes: int = _GIB
+
+
+def configured(environment: Mapping[str, str]) -> CacheOptions:
+    """Read folder and bound from the environment; without them, a folder for temporary files and the default bound.
+
+    Raises:
+      ConfigError: the bound is no number of bytes.
+    """
+    folder = environment.get(FOLDER) or f"{tempfile.gettempdir()}/tandem-bases"
+    text = environment.get(BYTES)
+    if text is None:
+        return CacheOptions(Path(folder))
+    if not text.isdecimal():
+        raise ConfigError("InvalidConfig", f"{BYTES} is {text!r}; it must be a number of bytes, 0 for no cache")
+    return CacheOptions(Path(folder), int(text))
 
 
 class Cache:
@@ -96,6 +116,7 @@ class Cache:
             descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
                 write_all(descriptor, data)
+                os.fdatasync(descriptor)  # pages that are still to be written can't be let go of
                 scratch.rename(folder / ref.sha256)
             except BaseException:
                 os.close(descriptor)
@@ -129,7 +150,7 @@ class Cache:
             self._told = True
             _log.warning(
                 "the cache of bases can't be used; bases come from the store and are not kept: "
-                "give the pod more room there, or another folder by TANDEM_SERVING_CACHE",
+                f"give the pod more room there, or another folder by {FOLDER}",
                 folder=str(self._options.folder),
                 error=str(error),
             )

@@ -7,7 +7,7 @@ one go on. What others may read is in ``view``, an immutable value that is repla
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,16 +16,16 @@ import structlog
 from tandem_wire.errors import NotFound, Refused, WireError
 from tandem_wire.report import CandidateReport
 from tandem_wire.report import Refusal as RefusalReport
-from tandem_wire.store import Store
 from tandem_wire.target import Target, read_target, read_target_if_changed
 from tandem_wire.version import Version
 
-from tandem_serving.builder import Advance, Line, Rejection, load
-from tandem_serving.errors import BuildError, NoRoom
+from tandem_serving.engine import Choice
+from tandem_serving.errors import BuildError, EngineGone, NoRoom
 from tandem_serving.follow import Failure, Held, Next, candidate, decide
+from tandem_serving.line import Advance, Line, Origin, Rejection, load
 from tandem_serving.memory import room
 from tandem_serving.metrics import Metrics
-from tandem_serving.publish import Publisher
+from tandem_serving.publish import Publisher, Served
 
 _log = structlog.get_logger(__name__)
 _AGAIN = timedelta(seconds=1)
@@ -40,15 +40,11 @@ class Settings:
     """What the loop needs to know.
 
     Args:
-      model: ``namespace/name``.
       pod: this pod's own name.
-      sizes: batch sizes to warm.
       poll_seconds: how often to look at the store.
     """
 
-    model: str
     pod: str
-    sizes: tuple[int, ...]
     poll_seconds: float
 
 
@@ -62,6 +58,8 @@ class View:
     candidate: CandidateReport | None = None
     refused: tuple[RefusalReport, ...] = ()
     store_seen_at: datetime | None = None
+    choices: Mapping[int, tuple[Choice, ...]] = field(default_factory=dict)
+    """By base, what computes which batch size."""
     trouble: str = ""
     """Why the store could not be read at the last look; empty when it could."""
 
@@ -76,8 +74,8 @@ class Control:
 
     Args:
       settings: who this pod is.
-      store: the model's store.
-      publisher: where versions are published.
+      origin: where bases and updates come from.
+      publisher: where versions are published; its engine holds the bases.
       metrics: where it is counted.
       now: the wall clock.
     """
@@ -85,13 +83,15 @@ class Control:
     def __init__(
         self,
         settings: Settings,
-        store: Store,
+        origin: Origin,
         publisher: Publisher,
         metrics: Metrics,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings
-        self._store = store
+        self._origin = origin
+        self._store = origin.store
+        self._engine = publisher.engine
         self._publisher = publisher
         self._metrics = metrics
         self._now = now
@@ -114,6 +114,9 @@ class Control:
         while not stopping.is_set() and self.fatal is None:
             try:
                 self.tick()
+            except EngineGone:
+                _log.exception("the engine is gone; this program ends and is started again")
+                return
             except Exception:  # noqa: BLE001 - whatever it was, what is served stays served
                 self._misses += 1
                 _log.exception("a look at the store failed in a way that nobody foresaw; the service goes on")
@@ -123,11 +126,6 @@ class Control:
     def wake(self) -> None:
         """Look at once."""
         self._wake.set()
-
-    @property
-    def loading(self) -> int | None:
-        """The base that is being loaded."""
-        return self.view.held.loading
 
     def tick(self) -> None:
         """One look: follow the target, take what was loaded, publish and drop, apply updates."""
@@ -172,7 +170,7 @@ class Control:
         if step.drop:
             for base in step.drop:
                 del self._lines[base]
-            self._publisher.drop(step.drop)
+                self._engine.drop(base)
             _log.info("bases left memory", bases=sorted(step.drop))
         if step.load is not None:
             self._begin(step.load)
@@ -181,17 +179,17 @@ class Control:
         outcome: Future[tuple[Line, Advance]] = Future()
         outcome.add_done_callback(lambda _: self.wake())
         self._loading = (base, outcome)
-        settings = self._settings
         # The first base is tried whatever the limit says: without it there is nothing to protect.
         free = room() if self._lines else None
 
         def work() -> None:
             try:
                 with self._metrics.build.labels("base").time():
-                    outcome.set_result(load(self._store, base, settings.model, settings.sizes, free))
+                    outcome.set_result(load(self._engine, self._origin, base, free))
             except Exception as error:  # noqa: BLE001 - it is the loop's to judge, in _take_loaded
                 outcome.set_exception(error)
 
+        self._engine.set_loading(base)
         _log.info("loading a base", base=base)
         # A daemon, so that a slow store can't keep the process from ending.
         threading.Thread(target=work, name=f"load-{base}", daemon=True).start()
@@ -201,6 +199,7 @@ class Control:
             return
         base, outcome = self._loading
         self._loading = None
+        self._engine.set_loading(None)
         error = outcome.exception()
         if error is not None:
             self._fail(base, error)
@@ -238,15 +237,15 @@ class Control:
         self._seen_at = self._now()
         self._refuse(advance.refused)
         current = self._publisher.current
-        if advance.snapshot is not None and current is not None and current.version.base == line.base:
+        if advance.applied and current is not None and current.version.base == line.base:
             self._publish(line, "update")
 
     def _publish(self, line: Line, kind: str) -> None:
-        snapshot = line.snapshot
-        self._publisher.publish(snapshot, self._now())
+        version = line.version
+        self._publisher.publish(Served(version, line.spec, line.watermark), self._now())
         self._metrics.published.labels(kind).inc()
-        self._metrics.serving(snapshot.version.base, snapshot.version.update, snapshot.watermark)
-        _log.info("a version is published", version=str(snapshot.version), kind=kind)
+        self._metrics.serving(version.base, version.update, line.watermark)
+        _log.info("a version is published", version=str(version), kind=kind)
 
     def _refuse(self, refused: tuple[Rejection, ...]) -> None:
         for each in refused:
@@ -271,7 +270,8 @@ class Control:
         self.view = View(
             target=target,
             held=held,
-            loaded=tuple(sorted(line.snapshot.version for line in self._lines.values())),
+            loaded=tuple(sorted(line.version for line in self._lines.values())),
+            choices={base: line.choices for base, line in self._lines.items()},
             candidate=candidate(target, self._settings.pod, held),
             refused=self._refused,
             store_seen_at=self._seen_at,

@@ -1,24 +1,14 @@
-"""What both interfaces do around a request: limits before it, counts and clear errors after it."""
+"""What REST does around a request: limits before it, counts and clear errors after it."""
 
 import time
 
 import structlog
 
-from tandem_serving.errors import Broken, Overloaded, RequestError, TooLate
+from tandem_serving.errors import Broken, Forwarded, Overloaded, RequestError
 from tandem_serving.metrics import Metrics
 
 PREDICT = "Predict"
 _log = structlog.get_logger(__name__)
-
-
-def check_deadline(remaining_seconds: float | None) -> None:
-    """Refuse to begin what nobody waits for any more.
-
-    Raises:
-      TooLate: the deadline passed.
-    """
-    if remaining_seconds is not None and remaining_seconds <= 0:
-        raise TooLate("the deadline passed before work began; ask again with a later one, or ask another replica")
 
 
 def check_load(in_flight: int, most: int) -> None:
@@ -39,19 +29,18 @@ def judged(error: Exception, method: str) -> RequestError:
     return Broken(f"{method} failed inside of this server ({type(error).__name__}); its log says more")
 
 
-def note(metrics: Metrics, api: str, method: str, started: float, failure: RequestError | None) -> None:
-    """Count and time a request that ended.
+def note(metrics: Metrics, method: str, started: float, failure: RequestError | None) -> None:
+    """Count and time a REST request that ended.
+
+    What the engine answered or refused is counted there, as gRPC is; the report's errors get only what failed here.
 
     Args:
       metrics: where.
-      api: ``grpc`` or ``rest``.
       method: as the gRPC service calls it.
       started: ``time.perf_counter()`` at its begin.
       failure: what it ended with; None when it was answered.
     """
-    metrics.latency.labels(api, method).observe(time.perf_counter() - started)
-    metrics.requests.labels(api, method, "OK" if failure is None else failure.code.name).inc()
-    if failure is not None and failure.ours:
-        metrics.count(good=False)
-    elif failure is None and method == PREDICT:
-        metrics.count(good=True)
+    metrics.latency.labels("rest", method).observe(time.perf_counter() - started)
+    metrics.requests.labels("rest", method, "OK" if failure is None else failure.code.name).inc()
+    if failure is not None and failure.ours and not isinstance(failure, Forwarded):
+        metrics.count_error()

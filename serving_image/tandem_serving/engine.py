@@ -1,8 +1,8 @@
 """The child that answers requests: ``tandem-engine``, started, told what to do and watched.
 
 Commands are JSON lines over socket pairs (``serving_image/engine/README.md``, Control). There are three, since each is
-answered in order: one for loading bases, which takes long, one for updates, and one for questions. When this program
-dies, the kernel closes its ends, and the engine ends too; when the engine dies, ``on_end`` is called.
+answered in order: one for loading bases, which takes long, one for updates and the end, and one for questions. When
+this program dies, the kernel closes its ends, and the engine ends too; when the engine dies, ``on_end`` is called.
 """
 
 import contextlib
@@ -191,7 +191,7 @@ class Engine:
     def drain(self, grace_seconds: float) -> None:
         """Take no more requests, answer those that run, at most so long, and end the process."""
         self._ending = True
-        self._questions.ask("drain", grace_seconds + _ANSWER_SECONDS, grace_seconds=grace_seconds)
+        self._updates.ask("drain", grace_seconds + _ANSWER_SECONDS, grace_seconds=grace_seconds)
         # It ends by itself; hanging up first would be taken for this program's death.
         self._end()
         self.close()

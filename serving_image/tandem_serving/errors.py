@@ -14,9 +14,8 @@ ServingError
     NotServed          this model, version or signature is not served here
     NotReady           nothing is loaded yet
     Overloaded         too many requests at once, or too large
-    TooLate            the deadline passed before work began
-    Unsupported        a method of the API that this server does not have
     Broken             the model fails on a request that looked right
+    Forwarded          what the engine refused of a REST request
 """
 
 # ruff: noqa: N818 - the names say what happened; the tree says that they are errors
@@ -110,20 +109,20 @@ class Overloaded(RequestError):
     http = HTTPStatus.TOO_MANY_REQUESTS
 
 
-class TooLate(RequestError):
-    """The deadline passed before work began."""
-
-    code = StatusCode.DEADLINE_EXCEEDED
-    http = HTTPStatus.GATEWAY_TIMEOUT
-
-
-class Unsupported(RequestError):
-    """A method of the API that this server does not have."""
-
-    code = StatusCode.UNIMPLEMENTED
-    http = HTTPStatus.NOT_IMPLEMENTED
-    ours = False
-
-
 class Broken(RequestError):
     """The model fails on a request that looked right."""
+
+
+class Forwarded(RequestError):
+    """What the engine refused of a REST request, passed on in its words; the engine has counted it.
+
+    Args:
+      code: gRPC's.
+      http: what that is in HTTP.
+      message: the engine's sentence.
+    """
+
+    def __init__(self, code: StatusCode, http: HTTPStatus, message: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]
+        self.http = http  # type: ignore[misc]

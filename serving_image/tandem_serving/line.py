@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 from tandem_wire.bases import read_base
+from tandem_wire.errors import WireError
 from tandem_wire.lineage import Follower, Refusal, Step
 from tandem_wire.lineage.serving import load_model
 from tandem_wire.model import ModelSpec
@@ -162,7 +163,11 @@ def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> 
         because = _add_program(handover, spec, record)
         choices = engine.load(base, handover.path, record.watermark)
     line = Line(engine, spec, Version(base, 0), record.watermark, Follower(store, base, origin.model), choices, because)
-    advance = line.advance()
+    try:
+        advance = line.advance()
+    except WireError:
+        engine.drop(base)  # it is loaded anew when it is tried again
+        raise
     _log.info(
         "a base is loaded and warm",
         version=str(line.version),

@@ -5,34 +5,55 @@ import json
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from aiohttp import web
 from google.protobuf import json_format
+from tandem_wire.version import Version
 
-from tandem_serving.describe import signatures, statuses
 from tandem_serving.edge import PREDICT, check_load, judged, note
-from tandem_serving.errors import NotServed, RequestError
-from tandem_serving.predict import SIGNATURE, Service
+from tandem_serving.errors import NotReady, NotServed, RequestError
+from tandem_serving.forward import Asked, Forward
+from tandem_serving.inputs import SIGNATURE
+from tandem_serving.limits import Limits
+from tandem_serving.metrics import Metrics
+from tandem_serving.publish import Publisher
 from tandem_serving.rest_tensors import read, write
-from tandem_serving.snapshot import Snapshot
 
 _MODEL = "/v1/models/{model:[^/:]+}"
 _VERSIONED = _MODEL + "/versions/{version:[0-9]{1,18}}"
 _LABELLED = _MODEL + "/labels/{label:[^/:]+}"
-_Reply = tuple[bytes, Snapshot | None]
+_Reply = tuple[bytes, Version | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What REST answers from.
+
+    Args:
+      name: what clients call the model.
+      forward: asks the engine.
+      publisher: knows the contract of what is served.
+    """
+
+    name: str
+    forward: Forward
+    publisher: Publisher
+    limits: Limits
+    metrics: Metrics
 
 
 class RestFront:
-    """The routes of one model; computes in a pool of its own, so that the event loop only moves bytes.
+    """The routes of one model; reads JSON in a pool of its own, so that the event loop only moves bytes.
+
+    The engine picks the version, computes and refuses; what it says is passed on.
 
     Args:
       service: the model.
-      loading: says which base is being loaded, for the status.
     """
 
-    def __init__(self, service: Service, loading: Callable[[], int | None]) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._loading = loading
         self._pool = ThreadPoolExecutor(service.limits.threads, thread_name_prefix="rest")
         self._in_flight = 0
 
@@ -75,16 +96,23 @@ class RestFront:
         )
 
     def _answer(self, request: web.Request, data: bytes) -> _Reply:
-        snapshot = self._pick(request)
+        service, asked = self._service, _asked(request)
+        served = service.publisher.current
+        if served is None or asked.name != service.name or asked.label or asked.number is not None:
+            service.forward.metadata(asked)  # refuses what is not served, before the body is looked at
+        if served is None:
+            raise NotReady("no base is loaded yet; ask again when /readyz says 200, or ask another replica")
         started = time.perf_counter()
-        body = read(snapshot.model.spec, data, self._service.limits.rows)
-        self._service.metrics.stage.labels("decode").observe(time.perf_counter() - started)
-        return write(self._service.predict(snapshot, body.inputs), by_row=body.by_row), snapshot
+        body = read(served.spec, data, service.limits.rows)
+        service.metrics.stage.labels("json").observe(time.perf_counter() - started)
+        outputs, version = service.forward.predict(asked, served.spec, body.inputs)
+        return write(outputs, by_row=body.by_row), version
 
     def _describe_status(self, request: web.Request) -> _Reply:
-        self._service.check_name(request.match_info["model"])
-        _refuse_label(request)
-        response = statuses(self._service.publisher, self._loading(), _number(request))
+        asked = _asked(request)
+        if asked.label and asked.name == self._service.name:
+            raise NotServed("version labels are not served; ask for a version, or leave it out")
+        response = self._service.forward.status(asked)
         versions = [
             {
                 "version": str(each.version),
@@ -96,13 +124,10 @@ class RestFront:
         return json.dumps({"model_version_status": versions}).encode(), None
 
     def _describe(self, request: web.Request) -> _Reply:
-        snapshot = self._pick(request)
-        signature = json_format.MessageToDict(signatures(snapshot.model.spec), preserving_proto_field_name=True)
-        spec = {"name": self._service.name, "signature_name": SIGNATURE, "version": str(snapshot.version.number)}
-        return json.dumps({"model_spec": spec, "metadata": {"signature_def": signature}}).encode(), snapshot
-
-    def _pick(self, request: web.Request) -> Snapshot:
-        return self._service.pick(request.match_info["model"], _number(request), request.match_info.get("label", ""))
+        signatures, version = self._service.forward.metadata(_asked(request))
+        signature = json_format.MessageToDict(signatures, preserving_proto_field_name=True)
+        spec = {"name": self._service.name, "signature_name": SIGNATURE, "version": str(version.number)}
+        return json.dumps({"model_spec": spec, "metadata": {"signature_def": signature}}).encode(), version
 
     async def _guarded(self, name: str, work: Callable[[], _Reply]) -> web.StreamResponse:
         """Compute off the event loop; time and count, and turn errors into statuses with a sentence."""
@@ -118,26 +143,18 @@ class RestFront:
         except Exception as error:  # noqa: BLE001 - the edge of the program: a client gets a status and a sentence
             failure = judged(error, name)
             response = _error(failure.http, str(failure))
-        note(self._service.metrics, "rest", name, started, failure)
+        note(self._service.metrics, name, started, failure)
         return response
 
 
-def _number(request: web.Request) -> int | None:
-    text = request.match_info.get("version")
-    return None if text is None else int(text)
+def _asked(request: web.Request) -> Asked:
+    found = request.match_info
+    number = found.get("version")
+    return Asked(found["model"], None if number is None else int(number), found.get("label", ""))
 
 
-def _refuse_label(request: web.Request) -> None:
-    if "label" in request.match_info:
-        raise NotServed("version labels are not served; ask for a version, or leave it out")
-
-
-def _good(data: bytes, snapshot: Snapshot | None) -> web.Response:
-    named = (
-        {}
-        if snapshot is None
-        else {"tandem-version": str(snapshot.version), "model-version": str(snapshot.version.number)}
-    )
+def _good(data: bytes, version: Version | None) -> web.Response:
+    named = {} if version is None else {"tandem-version": str(version), "model-version": str(version.number)}
     return web.Response(body=data, content_type="application/json", headers=named)
 
 

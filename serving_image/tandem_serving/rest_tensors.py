@@ -10,9 +10,7 @@ import numpy as np
 from tandem_wire.model import DType, InputSpec, ModelSpec
 
 from tandem_serving.errors import BadRequest
-from tandem_serving.gather import Floats
-from tandem_serving.predict import check_signature
-from tandem_serving.tensors import Input, check, check_names
+from tandem_serving.inputs import Floats, Input, check, check_names, check_signature
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,14 +14,18 @@ from tandem_wire.config import ServerConfig
 from tandem_wire.errors import WireError
 from tandem_wire.store import Store
 
+from tandem_serving.cache import Cache, CacheOptions
 from tandem_serving.control import Control, Settings, utc_now
-from tandem_serving.grpc_front import GrpcFront
+from tandem_serving.descriptors import descriptors
+from tandem_serving.engine import Engine, EngineOptions
+from tandem_serving.errors import EngineGone
+from tandem_serving.forward import Forward
 from tandem_serving.limits import Limits
+from tandem_serving.line import Origin
 from tandem_serving.metrics import Metrics
-from tandem_serving.predict import Service
 from tandem_serving.publish import Publisher
-from tandem_serving.rest_front import RestFront
-from tandem_serving.status import Status
+from tandem_serving.rest_front import RestFront, Service
+from tandem_serving.status import Status, counts
 
 _log = structlog.get_logger(__name__)
 
@@ -38,78 +43,110 @@ class Shutdown:
     grace_seconds: float = 20.0
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a server runs.
+
+    Args:
+      pod: this pod's own name.
+      store: the model's store.
+      cache: where objects of bases are kept.
+    """
+
+    pod: str
+    store: Store
+    cache: CacheOptions
+
+
 class Server:
-    """One serving pod.
+    """One serving pod. The engine runs from here on; ``stop`` ends it.
 
     Args:
       config: what the operator asked for.
-      pod: this pod's own name.
-      store: the model's store.
+      place: where it runs.
       shutdown: how to end.
       now: the wall clock.
+
+    Raises:
+      EngineGone: the engine can't be started.
     """
 
     def __init__(
-        self,
-        config: ServerConfig,
-        pod: str,
-        store: Store,
-        shutdown: Shutdown = Shutdown(),
-        now: Callable[[], datetime] = utc_now,
+        self, config: ServerConfig, place: Place, shutdown: Shutdown = Shutdown(), now: Callable[[], datetime] = utc_now
     ) -> None:
         limits = Limits()
         self.metrics = Metrics()
-        self.publisher = Publisher(limits.versions)
-        self.control = Control(
-            Settings(config.model, pod, config.batch_sizes, config.poll_seconds),
-            store,
-            self.publisher,
-            self.metrics,
-            now,
+        self.engine = Engine(
+            EngineOptions(
+                model=config.served_name,
+                port=config.grpc_port,
+                batch_sizes=config.batch_sizes,
+                request_rows=limits.rows,
+                message_bytes=limits.message_bytes,
+                descriptors=descriptors(),
+            )
         )
-        service = Service(config.served_name, self.publisher, limits, self.metrics)
+        self.publisher = Publisher(self.engine)
+        origin = Origin(place.store, Cache(place.cache), config.model)
+        settings = Settings(place.pod, config.poll_seconds)
+        self.control = Control(settings, origin, self.publisher, self.metrics, now)
+        self._forward = Forward(self.engine.address, limits.message_bytes)
         self._config = config
         self._shutdown = shutdown
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="control", daemon=True)
         self._ended: asyncio.Event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.grpc = GrpcFront(service, lambda: self.control.loading, config.grpc_port)
-        self.rest = RestFront(service, lambda: self.control.loading)
+        self.rest = RestFront(Service(config.served_name, self._forward, self.publisher, limits, self.metrics))
         self.status = Status(
             config.model,
-            pod,
+            place.pod,
+            self.engine,
             self.publisher,
             self.metrics,
             lambda: self.control.view,
             self.ready,
-            self._thread.is_alive,
+            self.alive,
             now,
         )
         self.ports: dict[str, int] = {}
         self._runners: list[web.AppRunner] = []
-        self.metrics.setting.info(
-            {"model": config.model, "engine": "tensorflow-session", "cuda_graph": _cuda_graph(config)}
-        )
+        self.metrics.joined.engine = lambda: self.engine.stats().text
+        self.metrics.setting.info({"model": config.model, "engine": "tandem-engine", "cuda_graph": _cuda_graph(config)})
 
     def ready(self) -> bool:
         """Whether requests shall come here."""
-        return self.publisher.current is not None and not self._closing.is_set()
+        return self.publisher.current is not None and not self._closing.is_set() and self.engine.alive()
+
+    def alive(self) -> bool:
+        """Whether it can go on: the store is followed, and the engine runs."""
+        return self._thread.is_alive() and self.engine.alive()
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Answers, and errors of this server's own, since the start."""
+        return counts(self.engine, self.metrics)
 
     async def start(self) -> None:
-        """Open the ports and begin to follow the store."""
+        """Open the ports and begin to follow the store.
+
+        Raises:
+          EngineGone: the engine ended, for instance since the port of gRPC is taken; its log line says why.
+        """
         self._loop = asyncio.get_running_loop()
+        self.engine.on_end = self._wake
         self.ports["status"] = await self._listen(self.status.application(), self._config.status_port)
         self.ports["rest"] = await self._listen(self.rest.application(), self._config.rest_port)
-        self.ports["grpc"] = self.grpc.port
-        self.publisher.on_first = lambda: self.grpc.set_ready(ready=True)
-        self.grpc.start()
+        self.ports["grpc"] = await asyncio.to_thread(self.engine.port)
+        self.publisher.on_first = lambda: self.engine.set_ready(ready=True)
         self._thread.start()
         _log.info("serving", model=self._config.model, **self.ports)
 
-    async def wait(self) -> WireError | None:
-        """Wait until told to stop, or until the user's error keeps this pod from ever answering; return that."""
+    async def wait(self) -> WireError | EngineGone | None:
+        """Wait until told to stop, or until this pod can never answer; return why that is."""
         await self._ended.wait()
+        if self.control.fatal is None and not self.engine.alive():
+            return EngineGone("tandem-engine ended; its last lines in the log say why, and the pod starts again")
         return self.control.fatal
 
     def end(self) -> None:
@@ -120,16 +157,30 @@ class Server:
         """Take readiness off, let requests that run finish, close."""
         self._closing.set()
         self.control.wake()
-        self.grpc.set_ready(ready=False)
         _log.info("shutting down")
-        if self.publisher.current is not None:
-            await asyncio.sleep(self._shutdown.lag_seconds)
-        await asyncio.to_thread(self.grpc.stop, self._shutdown.grace_seconds)
-        for runner in reversed(self._runners):
+        answers = errors = 0
+        pages, others = self._runners[:1], self._runners[1:]
+        try:
+            await asyncio.to_thread(self.engine.set_ready, ready=False)
+            if self.publisher.current is not None:
+                await asyncio.sleep(self._shutdown.lag_seconds)
+            until = time.monotonic() + self._shutdown.grace_seconds
+            for runner in others:  # what REST passed on is answered before the engine is told to end
+                await runner.cleanup()
+            answers, errors = await asyncio.to_thread(lambda: self.counts)
+            await asyncio.to_thread(self.engine.drain, max(1.0, until - time.monotonic()))
+        except EngineGone as error:
+            _log.warning("the engine was gone before it was told to end", reason=str(error))
+            for runner in others:
+                await runner.cleanup()
+        await asyncio.to_thread(self.engine.close)
+        for runner in pages:
             await runner.cleanup()
         self.rest.close()
-        await asyncio.to_thread(self._thread.join, self._shutdown.lag_seconds)
-        _log.info("ended", answers=self.metrics.counts[0], errors=self.metrics.counts[1])
+        self._forward.close()
+        if self._thread.ident is not None:
+            await asyncio.to_thread(self._thread.join, self._shutdown.lag_seconds)
+        _log.info("ended", answers=answers, errors=errors)
 
     async def _listen(self, app: web.Application, port: int) -> int:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=self._shutdown.grace_seconds)
@@ -141,7 +192,12 @@ class Server:
 
     def _follow(self) -> None:
         self.control.run(self._closing)
-        if self._loop is not None and self.control.fatal is not None:
+        if self.control.fatal is not None:
+            self._wake()
+
+    def _wake(self) -> None:
+        """End waiting, from any thread."""
+        if self._loop is not None:
             self._loop.call_soon_threadsafe(self._ended.set)
 
 

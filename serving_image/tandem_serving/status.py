@@ -1,7 +1,8 @@
 """What a pod says about itself: the report for the operator, a page for people, probes and metrics."""
 
+import asyncio
 import html
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,8 @@ from aiohttp import web
 from tandem_wire.report import LoadedReport, PodReport, ServingReport
 
 from tandem_serving.control import View
+from tandem_serving.engine import Choice, Engine
+from tandem_serving.errors import EngineGone
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Published, Publisher
 
@@ -28,6 +31,7 @@ class Status:
 
     model: str
     pod: str
+    engine: Engine
     publisher: Publisher
     metrics: Metrics
     view: Callable[[], View]
@@ -36,12 +40,16 @@ class Status:
     now: Callable[[], datetime]
 
     def report(self) -> PodReport:
-        """The pod's report at this instant."""
+        """The pod's report at this instant; asks the engine what it counted, so not from the event loop.
+
+        Raises:
+          EngineGone: it ended.
+        """
         return _report(self, self.publisher.published, self.view())
 
     def application(self) -> web.Application:
         """The routes, ready to be run."""
-        app = web.Application()
+        app = web.Application(middlewares=[_without_engine])
         app.router.add_get("/statusz.json", self._statusz_json)
         app.router.add_get("/statusz", self._statusz)
         app.router.add_get("/readyz", self._readyz)
@@ -50,10 +58,11 @@ class Status:
         return app
 
     async def _statusz_json(self, _: web.Request) -> web.Response:
-        return web.Response(text=self.report().to_json(), content_type="application/json")
+        return web.Response(text=(await asyncio.to_thread(self.report)).to_json(), content_type="application/json")
 
     async def _statusz(self, _: web.Request) -> web.Response:
-        return web.Response(text=page(self.report(), self.view(), self.now()), content_type="text/html")
+        report = await asyncio.to_thread(self.report)
+        return web.Response(text=page(report, self.view(), self.now()), content_type="text/html")
 
     async def _readyz(self, _: web.Request) -> web.Response:
         if self.ready():
@@ -65,13 +74,23 @@ class Status:
         return (
             web.Response(text="alive\n")
             if self.alive()
-            else web.Response(status=500, text="the control loop has ended\n")
+            else web.Response(status=500, text="the control loop or the engine has ended\n")
         )
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        return web.Response(
-            body=self.metrics.text(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-        )
+        text = await asyncio.to_thread(self.metrics.text)
+        return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+@web.middleware
+async def _without_engine(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """While the engine is gone the pages that ask it say so; the probes do not ask it."""
+    try:
+        return await handler(request)
+    except EngineGone as error:
+        return web.Response(status=503, text=f"{error}\n")
 
 
 def _report(status: Status, published: Published | None, view: View) -> PodReport:
@@ -79,7 +98,7 @@ def _report(status: Status, published: Published | None, view: View) -> PodRepor
     if published is not None:
         version = published.current.version
         serving = ServingReport(version.base, version.update, published.current.watermark, published.since)
-    answers, errors = status.metrics.counts
+    answers, errors = counts(status.engine, status.metrics)
     return PodReport(
         model=status.model,
         pod=status.pod,
@@ -93,6 +112,16 @@ def _report(status: Status, published: Published | None, view: View) -> PodRepor
         answers=answers,
         errors=errors,
     )
+
+
+def counts(engine: Engine, metrics: Metrics) -> tuple[int, int]:
+    """Answers, and errors of this server's own (a client's are not), since the start.
+
+    Raises:
+      EngineGone: the engine ended.
+    """
+    stats = engine.stats()
+    return stats.answers, stats.errors + metrics.errors
 
 
 def page(report: PodReport, view: View, now: datetime) -> str:
@@ -126,6 +155,7 @@ def page(report: PodReport, view: View, now: datetime) -> str:
             )
             for base, failure in view.held.failed.items()
         ),
+        *((f"base {base} computes", _choices(choices)) for base, choices in sorted(view.choices.items())),
         ("answers · errors", f"{report.answers} · {report.errors}"),
         *(
             (f"refused {refusal.record}", f"{_age(refusal.at, now)}: {refusal.reason}")
@@ -150,3 +180,13 @@ def _serving(report: PodReport, now: datetime) -> str:
 
 def _age(moment: datetime | None, now: datetime) -> str:
     return "never" if moment is None else f"{(now - moment).total_seconds():.1f} s ago"
+
+
+def _choices(choices: tuple[Choice, ...]) -> str:
+    """Which engine computes which batch size, and what each took when the base was warmed."""
+    return "; ".join(
+        f"{each.rows}: {each.engine} ("
+        + ", ".join(f"{name} {taken:.0f} µs" for name, taken in each.microseconds.items())
+        + ")"
+        for each in choices
+    )

@@ -1,40 +1,52 @@
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tandem_serving.server import Server, Shutdown
+from tandem_serving.cache import CacheOptions
+from tandem_serving.server import Place, Server, Shutdown
 from tandem_wire.config import ServerConfig, StoreConfig
 from tandem_wire.store import Store, open_store
 
+from e2e.cluster import debian
 from tests import compiled
 from tests.serving.lineage_writer import MODEL_NAME, LineageWriter
 
 POD = "search-serving-1"
-NEEDED = ("/usr/include/grpcpp/grpcpp.h", "/usr/include/nlohmann/json.hpp", "/usr/include/dnnl.hpp")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whichever test is the first to need the engine compiles it."""
     for item in items:
-        if "engine_program" in getattr(item, "fixturenames", ()):
+        if "engine_binary" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(2400))
 
 
 @pytest.fixture(scope="session")
-def _engine_program():
-    absent = [file for file in NEEDED if not Path(file).exists()]
+def engine_binary():
+    """The compiled engine."""
+    absent = [] if os.environ.get("TANDEM_ENGINE") else debian.missing(debian.ENGINE, debian.installed())
     if absent:
-        pytest.skip("needs Debian's libgrpc++-dev, libdnnl-dev and nlohmann-json3-dev to be compiled")
+        pytest.fail(f"the engine needs {' '.join(absent)} to be compiled; run `make packages` as root")
     return compiled.engine()
 
 
+@pytest.fixture(scope="session")
+def _patient(engine_binary, tmp_path_factory):
+    """The engine as a machine needs it that other tests keep busy: bases are loaded at normal priority."""
+    script = tmp_path_factory.mktemp("engine") / "tandem-engine"
+    script.write_text(f'#!/bin/sh\nexec "{engine_binary}" "$@" --background=normal\n')
+    script.chmod(0o755)
+    return script
+
+
 @pytest.fixture
-def engine_program(_engine_program, monkeypatch):
-    """The compiled engine, where ``tandem_serving.engine`` finds it."""
-    monkeypatch.setenv("TANDEM_ENGINE", str(_engine_program))
-    return _engine_program
+def engine_program(_patient, monkeypatch):
+    """The engine, where ``tandem_serving.engine`` finds it."""
+    monkeypatch.setenv("TANDEM_ENGINE", str(_patient))
+    return _patient
 
 
 @pytest.fixture
@@ -55,8 +67,8 @@ async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 @asynccontextmanager
-async def running(store: Store, **options) -> AsyncIterator[Server]:
-    """A whole server on free ports over a store."""
+async def running(store: Store, folder: Path, **options) -> AsyncIterator[Server]:
+    """A whole server on free ports over a store; the folder is for what it keeps."""
     config = ServerConfig(
         model=MODEL_NAME,
         served_name="search",
@@ -67,7 +79,8 @@ async def running(store: Store, **options) -> AsyncIterator[Server]:
         status_port=0,
         **options,
     )
-    server = Server(config, POD, store, Shutdown(lag_seconds=0.01, grace_seconds=5.0))
+    place = Place(POD, store, CacheOptions(folder / "cache"))
+    server = Server(config, place, Shutdown(lag_seconds=0.01, grace_seconds=5.0))
     await server.start()
     try:
         yield server
@@ -76,19 +89,19 @@ async def running(store: Store, **options) -> AsyncIterator[Server]:
 
 
 @pytest.fixture
-async def serve(store):
+async def serve(store, tmp_path, engine_program):  # noqa: ARG001 - it sets where the program is
     """Start servers over the test's store; they end with the test."""
     async with AsyncExitStack() as stack:
-        yield lambda **options: stack.enter_async_context(running(options.pop("store", store), **options))
+        yield lambda **options: stack.enter_async_context(running(options.pop("store", store), tmp_path, **options))
 
 
 @pytest.fixture
-async def server(store, writer):
+async def server(serve, writer):
     """A server that answers from version 3.3."""
     writer.base(3)
     writer.update(3)
     writer.update(3)
     writer.target(stable=3)
-    async with running(store) as server:
-        await until(server.ready)
-        yield server
+    server = await serve()
+    await until(server.ready)
+    return server

@@ -202,8 +202,8 @@ def _prefixed(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.nd
 
 
 def corrupt(store: Store, record: Record) -> None:
-    """Flip one bit of a durable record's data, as a bad disk would."""
-    flip(store, record.objects[0].key)
+    """Flip one bit of a durable record's data, as a bad disk would; not of graph and contract, which bases share."""
+    flip(store, record.objects[-1].key)
 
 
 def flip(store: Store, key: str) -> None:

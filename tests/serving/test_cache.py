@@ -5,7 +5,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tandem_serving import cache as module
-from tandem_serving.cache import Cache, CacheOptions
+from tandem_serving.cache import Cache, CacheOptions, configured
+from tandem_serving.errors import ConfigError
 from tandem_wire.errors import Refused
 from tandem_wire.objects import put_objects
 from tandem_wire.records import Part
@@ -110,3 +111,11 @@ def test_a_full_disk_is_said_once_and_costs_no_base(store, folder, monkeypatch, 
 def test_a_folder_that_can_not_be_made_costs_no_base(store, tmp_path):
     (tmp_path / "file").write_bytes(b"")
     assert opened(cache_of(tmp_path / "file" / "cache"), store, put(store, "a", b"rows")) == b"rows"
+
+
+def test_folder_and_bound_come_from_the_environment(tmp_path):
+    options = configured({"TANDEM_SERVING_CACHE": str(tmp_path), "TANDEM_SERVING_CACHE_BYTES": "0"})
+    assert (options.folder, options.most_bytes) == (tmp_path, 0)
+    assert configured({}).folder.name == "tandem-bases"
+    with pytest.raises(ConfigError, match="TANDEM_SERVING_CACHE_BYTES is '8Gi'; it must be a number of bytes"):
+        configured({"TANDEM_SERVING_CACHE_BYTES": "8Gi"})

@@ -1,8 +1,13 @@
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from tandem_serving.cache import Cache, CacheOptions
 from tandem_serving.control import Control, Settings
+from tandem_serving.engine import Engine, EngineOptions
+from tandem_serving.line import Origin
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Publisher
 from tandem_wire.errors import StoreDenied
@@ -21,13 +26,16 @@ class Pod:
     """A control loop that is turned by hand, with a clock that is set by hand."""
 
     store: FragileStore
+    engine: Engine
+    folder: Path
     now: datetime = START
-    publisher: Publisher = field(default_factory=lambda: Publisher(3))
     metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
-        settings = Settings(MODEL_NAME, POD, (1, 4), poll_seconds=1.0)
-        self.control = Control(settings, self.store.store, self.publisher, self.metrics, lambda: self.now)
+        origin = Origin(self.store.store, Cache(CacheOptions(self.folder)), MODEL_NAME)
+        self.publisher = Publisher(self.engine)
+        settings = Settings(POD, poll_seconds=1.0)
+        self.control = Control(settings, origin, self.publisher, self.metrics, lambda: self.now)
 
     @property
     def version(self) -> Version | None:
@@ -44,8 +52,10 @@ class Pod:
 
 
 @pytest.fixture
-def pod(store):
-    return Pod(FragileStore(store))
+def pod(store, tmp_path, engine_program):  # noqa: ARG001 - it sets where the program is
+    engine = Engine(EngineOptions(model="search", port=0, batch_sizes=(1, 4)))
+    yield Pod(FragileStore(store), engine, tmp_path / "cache")
+    engine.close()
 
 
 def test_it_waits_for_a_target_and_for_a_base(pod, writer):
@@ -103,7 +113,7 @@ def test_after_the_promotion_the_old_base_leaves_memory(pod, writer):
     pod.turn(1)
     assert pod.version == Version(4, 0)
     assert pod.control.view.loaded == (Version(4, 0),)
-    assert pod.publisher.published.recent == ()
+    assert pod.engine.stats().versions == ("4.0",)
 
 
 def test_a_candidate_that_is_corrupt_fails_and_the_pod_stays(pod, writer, store):
@@ -195,18 +205,51 @@ def test_delays_grow_to_a_bound(pod):
     assert len(set(delays)) > 20
 
 
-def test_a_base_whose_load_the_store_interrupts_is_tried_again_later(pod, writer):
+def test_a_base_whose_load_the_store_interrupts_is_tried_again_later(pod, writer, monkeypatch):
+    def away(*_):
+        raise AWAY
+
     writer.base(3)
     writer.target(stable=3)
-    pod.control.tick()
-    pod.control._loading[1].exception(timeout=30)
-    base, _ = pod.control._loading
-    pod.control._loading = None
-    pod.control._fail(base, AWAY)
+    with monkeypatch.context() as patched:
+        patched.setattr("tandem_serving.control.load", away)
+        assert pod.turn().version is None
     assert pod.turn().version is None
     assert pod.control.view.refused == ()
     pod.now += timedelta(minutes=1)
     assert pod.turn().version == Version(3, 0)
+
+
+def test_a_log_that_can_not_be_read_while_a_base_is_loaded_leaves_nothing_behind(pod, writer, monkeypatch):
+    def away(_):
+        raise AWAY
+
+    writer.base(3)
+    writer.target(stable=3)
+    with monkeypatch.context() as patched:
+        patched.setattr("tandem_serving.line.Line.advance", away)
+        assert pod.turn().version is None
+    pod.now += timedelta(minutes=1)
+    assert pod.turn().version == Version(3, 0)
+
+
+def test_the_engine_is_told_what_is_served_and_what_left(pod, writer):
+    rollout(pod, writer)
+    stable, candidate = pod.control.view.loaded
+    assert pod.engine.stats().versions == (str(candidate), str(stable))
+    writer.target(stable=3)
+    pod.turn(1)
+    assert pod.engine.stats().versions == (str(stable),)
+
+
+def test_without_the_engine_the_loop_ends(pod, writer):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    pod.engine.close()
+    writer.update(3)
+    pod.control.run(threading.Event())
+    assert pod.control.fatal is None
 
 
 def test_a_target_that_is_gone_or_unreadable_changes_nothing(pod, writer, store):

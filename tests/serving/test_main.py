@@ -4,11 +4,12 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
 from tandem_serving import __main__ as program
-from tandem_serving.errors import ConfigError
+from tandem_serving.errors import ConfigError, EngineGone
 from tandem_wire.config import ServerConfig, StoreConfig
 from tandem_wire.errors import NoSuchBucket
 from tandem_wire.report import Fault, Termination
@@ -50,6 +51,7 @@ def test_a_wrong_configuration_names_the_field(environment, reason, message):
         (ConfigError("InvalidConfig", "no"), 2, "InvalidConfig"),
         (NoSuchBucket("bucket models is not there"), 2, "NoSuchBucket"),
         (OSError(98, "Address already in use"), 1, "CannotListen"),
+        (EngineGone("it ended"), 1, "EngineGone"),
     ],
 )
 def test_it_ends_with_a_code_and_a_message_for_the_operator(monkeypatch, tmp_path, error, code, reason):
@@ -73,7 +75,10 @@ def free_ports(count):
 
 
 @pytest.mark.slow
-async def test_a_process_serves_until_sigterm_and_exits_0(tmp_path, store, writer):
+@pytest.mark.parametrize("dies", [False, True])
+async def test_a_process_serves_until_sigterm_and_exits_0_or_until_its_engine_dies(
+    tmp_path, store, writer, engine_program, dies
+):
     writer.base(3)
     writer.target(stable=3)
     grpc_port, rest_port, status_port = free_ports(3)
@@ -86,7 +91,13 @@ async def test_a_process_serves_until_sigterm_and_exits_0(tmp_path, store, write
         rest_port=rest_port,
         status_port=status_port,
     )
-    variables = os.environ | {"TANDEM_SERVER": config.to_json(), "POD_NAME": "pod-1"}
+    variables = os.environ | {
+        "TANDEM_SERVER": config.to_json(),
+        "POD_NAME": "pod-1",
+        "TANDEM_SERVING_CACHE": str(tmp_path / "cache"),
+        "TANDEM_TERMINATION_LOG": str(tmp_path / "termination-log"),
+        "TANDEM_ENGINE": str(engine_program),
+    }
     command = (sys.executable, "-m", "tandem_serving")
     process = await asyncio.create_subprocess_exec(*command, env=variables, stdout=asyncio.subprocess.PIPE)
     try:
@@ -94,16 +105,29 @@ async def test_a_process_serves_until_sigterm_and_exits_0(tmp_path, store, write
             await ready(process, status_port)
             async with Client(grpc_port) as client:
                 Recomputed(store).check(await client.predictions.Predict(request()))
-            process.send_signal(signal.SIGTERM)
+            if dies:
+                os.kill(child_of(process.pid), signal.SIGKILL)
+            else:
+                process.send_signal(signal.SIGTERM)
             output, _ = await process.communicate()
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
-    assert process.returncode == 0
+    assert process.returncode == (1 if dies else 0)
     lines = [json.loads(line) for line in output.decode().splitlines()]
     assert lines[-1]["event"] == "ended"
-    assert (lines[-1]["answers"], lines[-1]["errors"]) == (1, 0)
+    if dies:
+        termination = Termination.from_json((tmp_path / "termination-log").read_text())
+        assert (termination.kind, termination.reason) == (Fault.WORLD, "EngineGone")
+    else:
+        assert (lines[-1]["answers"], lines[-1]["errors"]) == (1, 0)
+        assert list((tmp_path / "cache").iterdir())
+
+
+def child_of(pid):
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
 
 
 async def ready(process, port):

@@ -12,7 +12,7 @@ from tandem_wire.version import Version
 from tensorflow_serving.apis import predict_pb2
 
 from tests.serving.clients import Client, Recomputed, request
-from tests.serving.conftest import POD, running, until
+from tests.serving.conftest import POD, until
 from tests.serving.fragile_store import AWAY, FragileStore
 from tests.serving.lineage_writer import corrupt
 
@@ -56,7 +56,8 @@ class Hammer:
 
 
 def version(server: Server) -> Version:
-    return server.publisher.pick(None).version
+    assert server.publisher.current is not None
+    return server.publisher.current.version
 
 
 def answers_from(server: Server, expected: Version) -> Callable[[], bool]:
@@ -87,7 +88,7 @@ async def test_every_answer_is_that_of_exactly_one_version_through_updates_and_s
             record = writer.update(5)
             await until(answers_from(server, Version(5, record.slot)))
             await hammer.more(5)
-    answers, errors = server.metrics.counts
+    answers, errors = server.counts
     assert (answers, errors) == (hammer.count, 0)
     assert {seen.base for each in hammer.versions for seen in each} == {3, 4, 5}
     assert len({seen for each in hammer.versions for seen in each}) > 15
@@ -110,7 +111,7 @@ async def test_a_corrupt_update_changes_no_answer_and_a_keyframe_heals_it(server
         healed = writer.keyframe(3, voids=bad.slot)
         await until(lambda: version(server).update == healed.slot)
         await hammer.more(10)
-    assert server.metrics.counts[1] == 0
+    assert server.counts[1] == 0
 
 
 async def test_a_candidate_that_fails_is_never_seen_by_a_client(server, store, writer):
@@ -123,60 +124,50 @@ async def test_a_candidate_that_fails_is_never_seen_by_a_client(server, store, w
     assert server.status.report().serving.base == 3
 
 
-async def test_the_store_may_be_away(store, writer):
+async def test_the_store_may_be_away(serve, store, writer):
     writer.base(3)
     writer.target(stable=3)
     fragile = FragileStore(store)
-    async with running(fragile.store) as server:
-        await until(server.ready)
-        async with Hammer(server.ports["grpc"], store) as hammer:
-            fragile.error = AWAY
-            await until(lambda: fragile.misses > 4)
-            await hammer.more(20)
-            writer.update(3)
-            last = writer.update(3)
-            fragile.error = None
-            await until(answers_from(server, Version(3, last.slot)))
-            await hammer.more(10)
-        assert server.metrics.counts == (hammer.count, 0)
+    server = await serve(store=fragile.store)
+    await until(server.ready)
+    async with Hammer(server.ports["grpc"], store) as hammer:
+        fragile.error = AWAY
+        await until(lambda: fragile.misses > 4)
+        await hammer.more(20)
+        writer.update(3)
+        last = writer.update(3)
+        fragile.error = None
+        await until(answers_from(server, Version(3, last.slot)))
+        await hammer.more(10)
+    assert server.counts == (hammer.count, 0)
 
 
-async def test_a_pod_that_starts_while_the_store_is_away_gets_ready_when_it_is_back(store, writer):
+async def test_a_pod_that_starts_while_the_store_is_away_gets_ready_when_it_is_back(serve, store, writer):
     writer.base(3)
     writer.target(stable=3)
     fragile = FragileStore(store)
     fragile.error = AWAY
-    async with running(fragile.store) as server:
-        await until(lambda: fragile.misses > 2)
-        assert not server.ready()
-        fragile.error = None
-        await until(server.ready)
+    server = await serve(store=fragile.store)
+    await until(lambda: fragile.misses > 2)
+    assert not server.ready()
+    fragile.error = None
+    await until(server.ready)
 
 
-async def test_requests_that_run_when_it_ends_are_answered(store, writer, monkeypatch):
+async def test_requests_that_run_when_it_ends_are_answered(serve, store, writer):
     writer.base(3)
     writer.target(stable=3)
-    async with running(store) as server:
-        await until(server.ready)
-        asyncio.get_running_loop().call_later(0.2, server.end)
-        async with Client(server.ports["grpc"]) as client:
-            begun, may_end = asyncio.Event(), asyncio.Event()
-            loop = asyncio.get_running_loop()
-            original = server.publisher.pick(None).model.dense.run
-
-            def slow(features, weights):
-                loop.call_soon_threadsafe(begun.set)
-                asyncio.run_coroutine_threadsafe(may_end.wait(), loop).result(10)
-                return original(features, weights)
-
-            monkeypatch.setattr("tandem_serving.dense.Dense.run", lambda _, features, weights: slow(features, weights))
-            call = asyncio.ensure_future(client.predictions.Predict(request()))
-            await begun.wait()
-            assert await server.wait() is None
-            stopping = asyncio.create_task(server.stop())
-            await until(lambda: not server.ready())
-            may_end.set()
+    server = await serve()
+    await until(server.ready)
+    asyncio.get_running_loop().call_soon(server.end)
+    assert await server.wait() is None
+    async with Client(server.ports["grpc"]) as client, Client(server.ports["grpc"]) as late:
+        await client.predictions.Predict(request())
+        calls = [asyncio.ensure_future(client.predictions.Predict(request())) for _ in range(100)]
+        await until(lambda: server.counts[0] > 1)
+        await server.stop()
+        for call in calls:
             Recomputed(store).check(await call)
-            await stopping
-            with pytest.raises(grpc.aio.AioRpcError):
-                await client.predictions.Predict(request(), timeout=1)
+        assert not server.ready()
+        with pytest.raises(grpc.aio.AioRpcError):
+            await late.predictions.Predict(request(), timeout=1)

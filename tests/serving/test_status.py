@@ -1,8 +1,11 @@
+import os
+import signal
 from datetime import timedelta
 
 import aiohttp
 import pytest
 from tandem_serving.control import View
+from tandem_serving.errors import EngineGone
 from tandem_serving.follow import Failure, Held
 from tandem_serving.status import page
 from tandem_wire.report import PodReport
@@ -49,6 +52,7 @@ async def test_the_report_and_the_page_name_what_was_refused(get, server, writer
     assert "refused updates/3/4" in page
     assert "digest of serving.safetensors" in page
     assert "3.3, since" in page
+    assert "<th>base 3 computes</th><td>1: " in page
 
 
 def test_a_page_says_what_failed_and_runs_nothing():
@@ -89,10 +93,33 @@ async def test_metrics(get, server):
         "tandem_serving_update 3.0",
         "tandem_serving_rows_total 3.0",
         'tandem_serving_published_total{kind="swap"} 1.0',
+        'tandem_serving_stage_seconds_count{stage="dense"} 1.0',
+        'tandem_serving_request_seconds_count{api="grpc",method="Predict"} 1.0',
     ):
         assert line in text
     fresh = float(next(line for line in text.splitlines() if line.startswith("tandem_serving_freshness_s")).split()[-1])
     assert fresh == pytest.approx((server.status.now() - server.publisher.current.watermark).total_seconds(), abs=5)
+
+
+async def test_both_interfaces_are_counted_under_one_name(get, server):
+    address = f"http://127.0.0.1:{server.ports['rest']}"
+    async with aiohttp.ClientSession(address) as session, session.get("/v1/models/search") as answer:
+        assert answer.status == 200
+    _, text = await get("/metrics")
+    for api in ("grpc", "rest"):
+        assert f'tandem_serving_requests_total{{api="{api}",code="OK",method="GetModelStatus"}} 1.0' in text
+    assert text.count("# TYPE tandem_serving_requests_total counter") == 1
+
+
+async def test_without_an_engine_the_probes_fail_and_the_pages_say_so(get, server):
+    os.kill(server.engine.pid, signal.SIGKILL)
+    fatal = await server.wait()
+    assert isinstance(fatal, EngineGone)
+    assert (await get("/livez"))[0] == 500
+    assert (await get("/readyz"))[0] == 503
+    status, text = await get("/statusz.json")
+    assert status == 503
+    assert "the engine gave no answer" in text
 
 
 async def test_probes(serve, writer):

@@ -1,7 +1,7 @@
 """A small typed view of a GraphDef that rules can change: nodes, what is known of their tensors, and who reads them.
 
 Only what the outputs need is in it. Control inputs are left out: they order effects, and a node with effects is refused
-before (``tandem_serving.dense``).
+before (``tandem_serving.export``).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,15 +4,13 @@ import pytest
 from tandem_wire.config import StoreConfig
 from tandem_wire.store import open_store
 
-from tests.serving.engine.engine_process import BINARY, Engine
+from tests.serving.engine.engine_process import Engine
 from tests.serving.lineage_writer import LineageWriter
 
 
 @contextmanager
-def _running(folder, store):
-    if not BINARY.exists():
-        pytest.skip("tandem-engine is not built; build serving_image/engine, or set TANDEM_ENGINE")
-    with Engine(folder, store, "--batch-sizes=1,8,32") as engine:
+def _running(program, folder, store):
+    with Engine(program, folder, store, "--batch-sizes=1,8,32", "--background=normal") as engine:
         yield engine
 
 
@@ -26,9 +24,9 @@ def _serve(engine, writer):
 
 
 @pytest.fixture
-def engine(tmp_path, store):
+def engine(engine_binary, tmp_path, store):
     """An engine that has nothing loaded."""
-    with _running(tmp_path, store) as engine:
+    with _running(engine_binary, tmp_path, store) as engine:
         yield engine
 
 
@@ -40,10 +38,10 @@ def serving(engine, writer):
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def shared(engine_binary, tmp_path_factory):
     """An engine that answers from 3.3 for all tests that leave it as it is, and its store."""
     folder = tmp_path_factory.mktemp("shared")
     store = open_store(StoreConfig(f"file://{folder}/store"))
-    with _running(folder, store) as engine:
+    with _running(engine_binary, folder, store) as engine:
         _serve(engine, LineageWriter(store))
         yield engine, store

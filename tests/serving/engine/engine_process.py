@@ -1,36 +1,31 @@
 """A tandem-engine of one test, told what to do as the control plane tells it."""
 
 import json
-import os
 import socket
 import subprocess
 from pathlib import Path
 from typing import Any, Self
 
 import tensorflow as tf
-from google.protobuf import descriptor_pb2
-from google.protobuf.descriptor import FileDescriptor
+from tandem_serving.descriptors import descriptors as descriptor_set
 from tandem_serving.fold.building import fold
 from tandem_wire.bases import GRAPH, MODEL
 from tandem_wire.model import ModelSpec
 from tandem_wire.records import Kind, Part, Record
 from tandem_wire.store import Store
-from tensorflow_serving.apis import model_service_pb2, prediction_service_pb2
-
-_ROOT = Path(__file__).parents[3]
-BINARY = Path(os.environ.get("TANDEM_ENGINE", _ROOT / "serving_image/engine/build/engine/src/control/tandem-engine"))
 
 
 class Engine:
     """The process and its control socket.
 
     Args:
+      program: the compiled engine.
       folder: where bases and updates are laid down for it.
       store: where they come from.
       flags: more of its command line.
     """
 
-    def __init__(self, folder: Path, store: Store, *flags: str) -> None:
+    def __init__(self, program: Path, folder: Path, store: Store, *flags: str) -> None:
         self._folder = folder
         self._store = store
         self.path = f"unix:{folder}/grpc.sock"
@@ -38,9 +33,9 @@ class Engine:
         self._control = ours
         self._lines = ours.makefile("r", encoding="utf-8")
         descriptors = folder / "descriptors.pb"
-        descriptors.write_bytes(_descriptors())
+        descriptors.write_bytes(descriptor_set())
         command = [
-            str(BINARY),
+            str(program),
             f"--control-fd={theirs.fileno()}",
             "--model=search",
             "--listen=127.0.0.1:0",
@@ -89,20 +84,3 @@ class Engine:
         file.write_bytes(self._store.get(part.key).data)
         keyframe = record.kind is Kind.KEYFRAME
         return self.tell("apply", base=base, update=record.slot, keyframe=keyframe, file=str(file), watermark=None)
-
-
-def _descriptors() -> bytes:
-    files = descriptor_pb2.FileDescriptorSet()
-    seen: set[str] = set()
-
-    def add(file: FileDescriptor) -> None:
-        if file.name not in seen:
-            seen.add(file.name)
-            file.CopyToProto(files.file.add())
-            for each in file.dependencies:
-                add(each)
-
-    add(prediction_service_pb2.DESCRIPTOR)
-    add(model_service_pb2.DESCRIPTOR)
-    data: bytes = files.SerializeToString()
-    return data

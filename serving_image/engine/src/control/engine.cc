@@ -24,12 +24,12 @@ void RunWhenIdle() {
   pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
 }
 
-// Runs `work` on a thread that gets only what time is left, and waits for it.
+// Runs `work` on a thread that gets only what time is left, if it yields, and waits for it.
 template <typename Work>
-Outcome WhenIdle(const char* what, Work&& work) {
+Outcome InBackground(bool yields, const char* what, Work&& work) {
   Outcome outcome;
   std::thread thread([&] {
-    RunWhenIdle();
+    if (yields) RunWhenIdle();
     try {
       outcome = work();
     } catch (const std::bad_alloc&) {
@@ -100,8 +100,9 @@ Outcome Engine::Load(const BaseFolder& folder, json* report) {
   std::unique_ptr<Line> line;
   std::string text;
   const auto begun = std::chrono::steady_clock::now();
-  Outcome outcome = WhenIdle(
-      "the base", [&] { return Line::Load(&tables_, folder, open_, [this] { return !ending_; }, &line, &text); });
+  Outcome outcome = InBackground(flags_.yields, "the base", [&] {
+    return Line::Load(&tables_, folder, open_, [this] { return !ending_; }, &line, &text);
+  });
   *report = json::parse(text, nullptr, false);
   if (report->is_discarded()) *report = text;
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
@@ -137,7 +138,7 @@ Outcome Engine::Apply(const UpdateFile& file) {
   std::shared_ptr<Line> line;
   Outcome outcome = Take(file.base, &line);
   if (!outcome.ok()) return outcome;
-  outcome = WhenIdle("the update", [&] { return line->Apply(file); });
+  outcome = InBackground(flags_.yields, "the update", [&] { return line->Apply(file); });
   GiveBack(file.base);
   if (!outcome.ok()) {
     LogError("an update was refused",
@@ -208,7 +209,7 @@ void Engine::Drain(double grace_seconds) {
 }
 
 void Engine::TakeBackLoop() {
-  RunWhenIdle();
+  if (flags_.yields) RunWhenIdle();
   std::unique_lock<std::mutex> lock(ending_mutex_);
   while (!ending_changed_.wait_for(lock, kTakeBackEvery, [this] { return ending_.load(); })) {
     lock.unlock();

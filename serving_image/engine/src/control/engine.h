@@ -2,8 +2,8 @@
 //
 // Memory:  tables, versions and lines; see versions/ and rows/.
 // Threads: Operations from the threads of the control sockets. Loading and applying run on threads of their own at
-//          SCHED_IDLE, so that they take only the time that requests leave; different bases side by side. One more
-//          thread, of that priority too, takes back what no version sees any more.
+//          SCHED_IDLE, so that they take only the time that requests leave (--background); different bases side by
+//          side. One more thread, of that priority too, takes back what no version sees any more.
 #pragma once
 
 #include <atomic>

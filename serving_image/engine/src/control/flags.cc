@@ -72,6 +72,11 @@ std::map<std::string, Take> Known(Flags* flags) {
       {"--waiting-bytes", IntoNumber(1024, kMostBytes, &flags->waiting_bytes)},
       {"--door-bytes", IntoNumber(size_t{1} << 24, kMostBytes, &flags->door_bytes)},
       {"--tensorflow", IntoText(&flags->tensorflow)},
+      {"--background",
+       [flags](const std::string& flag, const std::string& value) {
+         flags->yields = value == "idle";
+         return flags->yields || value == "normal" ? Status() : Wrong(flag, value, "give idle or normal");
+       }},
       {"--descriptors", IntoText(&flags->descriptors)},
   };
 }
@@ -105,6 +110,8 @@ python -m tandem_serving, which passes it a socket.
   --door-bytes N          bytes of gRPC's buffers, all connections together                1073741824
   --tensorflow PATH       libtensorflow_cc.so.2, for graphs that are not plain layers
   --descriptors PATH      a FileDescriptorSet for gRPC's reflection
+  --background WHEN       idle: bases and updates take only the time that all else leaves; normal: they take their
+                          share, for machines that others keep busy                        idle
   --bfloat16              compute in bfloat16 where the CPU has it; the model's export must have found that it may
 )";
 }

@@ -28,6 +28,7 @@ struct Flags {
   std::string tensorflow;
   std::string descriptors;
   bool bfloat16 = false;
+  bool yields = true;  // loading and updates take only the time that requests leave
 };
 
 // What --help prints.
