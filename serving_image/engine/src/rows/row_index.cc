@@ -1,15 +1,13 @@
 #include "rows/row_index.h"
 
-#include <cmath>
 #include <new>
 
 namespace tandem::serving {
-namespace {
 
-constexpr int kFewest = 2 << 2;  // the code of 16 entries
-constexpr double kGreatestShare = 0.62;
-
-}  // namespace
+using striping::CodeFor;
+using striping::kFewest;
+using striping::MostUsed;
+using striping::SizeOf;
 
 alignas(256) RowIndex::Entry RowIndex::nothing_[16];
 
@@ -21,19 +19,6 @@ RowIndex::RowIndex(Readers* readers) : readers_(readers) {
 RowIndex::~RowIndex() {
   for (Stripe& stripe : stripes_) Give(stripe.array);
   for (const Old& old : old_) Give(old.array);
-}
-
-// How many entries of an array may be in use: shares spread over one growth, so that stripes grow in turn.
-size_t RowIndex::MostUsed(int stripe, size_t entries) {
-  const double share = kGreatestShare * std::exp2(-0.25 * static_cast<double>(stripe) / kStripes);
-  return static_cast<size_t>(share * static_cast<double>(entries));
-}
-
-// The code of the array with which a stripe of so many keys begins: it has room for an eighth more.
-int RowIndex::CodeFor(int stripe, size_t keys) {
-  int code = kFewest;
-  while (keys * 9 > MostUsed(stripe, SizeOf(code)) * 8) ++code;
-  return code;
 }
 
 // Into the first empty entry from the home on; there is one.

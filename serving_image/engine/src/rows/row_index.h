@@ -11,7 +11,8 @@
 //          one store, and the old one is used again when all calls in flight have left. A pointer to an entry holds
 //          until the next Add or, for a reader, until its call ends.
 //
-// The same layout as the training core's StripedIndex, whose entries, though, are written once and never again.
+// The same layout as the training core's StripedIndex (core/striping.h), whose entries, though, are written once and
+// never again.
 #pragma once
 
 #include <array>
@@ -21,16 +22,15 @@
 #include <deque>
 
 #include "core/index_memory.h"
-#include "core/random.h"
 #include "core/readers.h"
+#include "core/striping.h"
 #include "rows/node.h"
 
 namespace tandem::serving {
 
 class RowIndex {
  public:
-  static constexpr int kStripeBits = 6;
-  static constexpr int kStripes = 1 << kStripeBits;
+  static constexpr int kStripes = striping::kStripes;
 
   // `readers` outlives the index.
   explicit RowIndex(Readers* readers);
@@ -38,8 +38,8 @@ class RowIndex {
   RowIndex(const RowIndex&) = delete;
   RowIndex& operator=(const RowIndex&) = delete;
 
-  static uint64_t HashOf(int64_t key) { return Mix64(static_cast<uint64_t>(key) + kGolden); }
-  static int StripeOf(uint64_t hash) { return static_cast<int>(hash >> (64 - kStripeBits)); }
+  static uint64_t HashOf(int64_t key) { return striping::HashOf(key); }
+  static int StripeOf(uint64_t hash) { return striping::StripeOf(hash); }
 
   // Brings the home of a key into the cache; returns the key's hash for Find.
   uint64_t Prefetch(int64_t key) const {
@@ -88,7 +88,7 @@ class RowIndex {
   // An array in one word: the address of its entries, and in the low bits, which are free, the code of their number.
   using Word = uintptr_t;
   static constexpr Word kCodeMask = 0xFF;  // blocks are aligned to 256 bytes
-  static constexpr size_t kLine = 4;       // entries
+  static constexpr size_t kLine = striping::kLine;
   struct alignas(64) Stripe {
     std::atomic<Word> array{0};
     size_t live = 0;       // entries with a node
@@ -100,20 +100,13 @@ class RowIndex {
     uint64_t mark;
   };
 
-  // Arrays have 4, 5, 6 or 7 times a power of two entries, so that a larger one is little larger.
-  static size_t SizeOf(int code) { return static_cast<size_t>(4 + (code & 3)) << (code >> 2); }
   static Array Unpack(Word word) {
-    return {reinterpret_cast<Entry*>(word & ~kCodeMask), SizeOf(static_cast<int>(word & kCodeMask))};
+    return {reinterpret_cast<Entry*>(word & ~kCodeMask), striping::SizeOf(static_cast<int>(word & kCodeMask))};
   }
   Array ArrayOf(int stripe) const { return Unpack(stripes_[stripe].array.load(std::memory_order_seq_cst)); }
   // The first entry of the home line.
-  static Entry* HomeOf(const Array& array, uint64_t hash) {
-    const unsigned __int128 place = static_cast<unsigned __int128>(hash << kStripeBits) * (array.size / kLine);
-    return array.entries + static_cast<size_t>(place >> 64) * kLine;
-  }
+  static Entry* HomeOf(const Array& array, uint64_t hash) { return array.entries + striping::HomeOf(hash, array.size); }
 
-  static size_t MostUsed(int stripe, size_t entries);
-  static int CodeFor(int stripe, size_t keys);
   static void Enter(const Array& array, uint64_t hash, int64_t key, NodeWord first);
   static std::atomic<NodeWord>* FindIn(const Array& array, uint64_t hash, int64_t key);
   bool MakeAnew(int stripe);

@@ -5,12 +5,11 @@
 #include <new>
 
 namespace tandem {
-namespace {
 
-constexpr int kFewest = 2 << 2;  // the code of 16 entries
-constexpr double kGreatestShare = 0.62;
-
-}  // namespace
+using striping::CodeFor;
+using striping::kFewest;
+using striping::MostUsed;
+using striping::SizeOf;
 
 alignas(256) StripedIndex::Entry StripedIndex::nothing_[16];
 
@@ -24,19 +23,6 @@ StripedIndex::~StripedIndex() {
     if (stripe.most_used > 0) old_.push_back({stripe.array, 0});
   }
   for (const Old& old : old_) Give(old.array);
-}
-
-// How many entries of an array may be in use: shares spread over one growth, so that stripes grow in turn.
-size_t StripedIndex::MostUsed(int stripe, size_t entries) {
-  const double share = kGreatestShare * std::exp2(-0.25 * static_cast<double>(stripe) / kStripes);
-  return static_cast<size_t>(share * static_cast<double>(entries));
-}
-
-// The code of the array with which a stripe of so many keys begins: it has room for an eighth more.
-int StripedIndex::CodeFor(int stripe, size_t keys) {
-  int code = kFewest;
-  while (keys * 9 > MostUsed(stripe, SizeOf(code)) * 8) ++code;
-  return code;
 }
 
 // A stripe may have more than its share of the keys, and may once have had: three standard deviations, for all stripes.

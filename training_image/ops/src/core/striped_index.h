@@ -21,15 +21,14 @@
 
 #include "core/handle.h"
 #include "core/index_memory.h"
-#include "core/random.h"
 #include "core/readers.h"
+#include "core/striping.h"
 
 namespace tandem {
 
 class StripedIndex {
  public:
-  static constexpr int kStripeBits = 6;
-  static constexpr int kStripes = 1 << kStripeBits;
+  static constexpr int kStripes = striping::kStripes;
 
   // `readers` outlives the index.
   explicit StripedIndex(Readers* readers);
@@ -37,8 +36,8 @@ class StripedIndex {
   StripedIndex(const StripedIndex&) = delete;
   StripedIndex& operator=(const StripedIndex&) = delete;
 
-  static uint64_t HashOf(int64_t key) { return Mix64(static_cast<uint64_t>(key) + kGolden); }
-  static int StripeOf(uint64_t hash) { return static_cast<int>(hash >> (64 - kStripeBits)); }
+  static uint64_t HashOf(int64_t key) { return striping::HashOf(key); }
+  static int StripeOf(uint64_t hash) { return striping::StripeOf(hash); }
 
   size_t size() const;
   size_t bytes_used() const;      // of the stripes' arrays
@@ -93,9 +92,9 @@ class StripedIndex {
     size_t size;
   };
   static constexpr Word kCodeMask = 0xFF;  // blocks are aligned to 256 bytes
-  static constexpr size_t kLine = 4;       // entries
-  static constexpr int64_t kEmpty = 0;     // as stored: no handle
-  static constexpr int64_t kDead = -1;     // as stored: a handle that no row has
+  static constexpr size_t kLine = striping::kLine;
+  static constexpr int64_t kEmpty = 0;  // as stored: no handle
+  static constexpr int64_t kDead = -1;  // as stored: a handle that no row has
   struct alignas(64) Stripe {
     std::atomic<Word> array{0};
     std::atomic<size_t> live{0};
@@ -108,25 +107,18 @@ class StripedIndex {
     uint64_t mark;
   };
 
-  // Arrays have 4, 5, 6 or 7 times a power of two entries, so that a larger one is little larger.
-  static size_t SizeOf(int code) { return static_cast<size_t>(4 + (code & 3)) << (code >> 2); }
   static View ViewOf(Word word) {
-    return {reinterpret_cast<Entry*>(word & ~kCodeMask), SizeOf(static_cast<int>(word & kCodeMask))};
+    return {reinterpret_cast<Entry*>(word & ~kCodeMask), striping::SizeOf(static_cast<int>(word & kCodeMask))};
   }
   // The first entry of the home line.
-  static Entry* HomeOf(const View& view, uint64_t hash) {
-    const unsigned __int128 place = static_cast<unsigned __int128>(hash << kStripeBits) * (view.size / kLine);
-    return view.entries + static_cast<size_t>(place >> 64) * kLine;
-  }
+  static Entry* HomeOf(const View& view, uint64_t hash) { return view.entries + striping::HomeOf(hash, view.size); }
   // Modulo 2^64, since the greatest handle is the greatest int64.
   static int64_t Stored(int64_t handle) { return static_cast<int64_t>(static_cast<uint64_t>(handle) + 1); }
   static int64_t HandleOf(int64_t stored) { return static_cast<int64_t>(static_cast<uint64_t>(stored) - 1); }
 
-  static size_t MostUsed(int stripe, size_t entries);
   static int64_t FindIn(const View& view, uint64_t hash, int64_t key);
   static void Enter(const View& view, uint64_t hash, int64_t key, int64_t stored);
 
-  static int CodeFor(int stripe, size_t keys);
   void MakeAnew(int stripe, size_t more);
   void Shrink(int stripe);
   void Replace(Stripe& stripe, Word word, size_t most_used);
