@@ -1,10 +1,12 @@
 """Requests as a stock client makes them, and what their answers must be."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Self
 
 import grpc
 import numpy as np
+import pytest
 import tensorflow as tf
 from tandem_wire.lineage import rebuild
 from tandem_wire.store import Store
@@ -27,6 +29,26 @@ def request(**changes: object) -> predict_pb2.PredictRequest:
         if value is not None:
             made.inputs[name].CopyFrom(value if hasattr(value, "tensor_shape") else tf.make_tensor_proto(value))
     return made
+
+
+def selecting(**fields: object) -> predict_pb2.PredictRequest:
+    """Ask for the three rows; fields are those of the model's spec, ``output_filter`` and ``version`` by value."""
+    asked = request()
+    for name, value in fields.items():
+        if name == "version":
+            asked.model_spec.version.value = value
+        elif name == "output_filter":
+            asked.output_filter.append(value)
+        else:
+            setattr(asked.model_spec, name, value)
+    return asked
+
+
+async def fails(call: Awaitable[object]) -> tuple[grpc.StatusCode, str]:
+    """Return the code and the words of a call that must fail."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), caught.value.details() or ""
 
 
 @dataclass

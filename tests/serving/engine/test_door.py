@@ -22,9 +22,8 @@ from tensorflow_serving.apis import (
     regression_pb2,
 )
 
-from tests.serving.clients import Client, Recomputed, request
+from tests.serving.clients import Client, Recomputed, fails, request, selecting
 from tests.serving.predict_inputs import BAD, GOOD, raw
-from tests.serving.test_grpc_front import WRONG, fails, spec
 
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.AVAILABLE
 LOADING = get_model_status_pb2.ModelVersionStatus.LOADING
@@ -46,7 +45,7 @@ async def test_an_answer_is_that_of_the_version_it_names(client, shared):
 
 
 async def test_outputs_can_be_chosen(client):
-    assert list((await client.predictions.Predict(spec(output_filter="cvr"))).outputs) == ["cvr"]
+    assert list((await client.predictions.Predict(selecting(output_filter="cvr"))).outputs) == ["cvr"]
 
 
 async def test_a_version_is_seen_when_it_is_published_and_can_be_asked_for_afterwards(serving, writer, store):
@@ -55,13 +54,27 @@ async def test_a_version_is_seen_when_it_is_published_and_can_be_asked_for_after
         assert str(Recomputed(store).check(await client.predictions.Predict(request()))) == "3.3"
         assert serving.tell("publish", base=3, update=4) == {"ok": True}
         assert str(Recomputed(store).check(await client.predictions.Predict(request()))) == "3.4"
-        assert str(Recomputed(store).check(await client.predictions.Predict(spec(version=3_000_000_003)))) == "3.3"
+        assert str(Recomputed(store).check(await client.predictions.Predict(selecting(version=3_000_000_003)))) == "3.3"
+
+
+WRONG = [
+    ("model", {"name": "ads"}, "NOT_FOUND", "model 'ads' is not served here; this server has 'search'"),
+    ("version", {"version": 17}, "NOT_FOUND", "version 17 (0.17) is not served here; these are: 3000000003 (3.3)"),
+    ("label", {"version_label": "stable"}, "NOT_FOUND", "version labels such as 'stable' are not served"),
+    ("signature", {"signature_name": "x"}, "INVALID_ARGUMENT", "signature_name 'x' is unknown"),
+    (
+        "output",
+        {"output_filter": "ctcvr"},
+        "INVALID_ARGUMENT",
+        "output_filter names 'ctcvr'; the model has 'ctr', 'cvr'",
+    ),
+]
 
 
 @pytest.mark.parametrize(("asked", "code", "message"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
 async def test_a_wrong_request_gets_a_code_and_the_remedy(client, shared, asked, code, message):
     before = shared[0].tell("stats")
-    found, details = await fails(client.predictions.Predict(asked))
+    found, details = await fails(client.predictions.Predict(selecting(**asked)))
     assert (found.name, details[: len(message)]) == (code, message)
     after = shared[0].tell("stats")
     assert (after["answers"], after["errors"]) == (before["answers"], before["errors"])
@@ -110,23 +123,40 @@ def test_no_bytes_do_more_than_be_refused(shared, data):
         assert call.code() in refused or set(call.result().outputs) <= {"ctr", "cvr"}
 
 
-async def test_metadata_and_status(client, shared):
+async def test_metadata(client):
     asked = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     asked.model_spec.name = "search"
     response = await client.predictions.GetModelMetadata(asked)
     signatures = get_model_metadata_pb2.SignatureDefMap()
     assert response.metadata["signature_def"].Unpack(signatures)
     signature = signatures.signature_def["serving_default"]
-    assert signature.inputs["words"].dtype == types_pb2.DT_STRING
+    assert {name: info.dtype for name, info in signature.inputs.items()} == {
+        "user": types_pb2.DT_INT64,
+        "words": types_pb2.DT_STRING,
+        "numeric": types_pb2.DT_FLOAT,
+    }
     assert [dim.size for dim in signature.inputs["words"].tensor_shape.dim] == [-1, 3]
     assert sorted(signature.outputs) == ["ctr", "cvr"]
     assert response.model_spec.version.value == 3_000_000_003
-    status = get_model_status_pb2.GetModelStatusRequest()
-    status.model_spec.name = "search"
+    asked.metadata_field[0] = "graph"
+    assert (await fails(client.predictions.GetModelMetadata(asked)))[0] is grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_status(client, shared):
+    asked = get_model_status_pb2.GetModelStatusRequest()
+    asked.model_spec.name = "search"
     shared[0].tell("loading", base=4)
-    states = (await client.models.GetModelStatus(status)).model_version_status
-    assert (states[0].version, states[0].state) == (3_000_000_003, AVAILABLE)
+    states = (await client.models.GetModelStatus(asked)).model_version_status
+    assert (states[0].version, states[0].state, states[0].status.error_code) == (3_000_000_003, AVAILABLE, 0)
     assert (states[-1].version, states[-1].state) == (4_000_000_000, LOADING)
+    shared[0].tell("loading", base=None)
+    asked.model_spec.version.value = 3_000_000_003
+    assert len((await client.models.GetModelStatus(asked)).model_version_status) == 1
+    asked.model_spec.version.value = 1
+    found, details = await fails(client.models.GetModelStatus(asked))
+    assert (found.name, details[:36]) == ("NOT_FOUND", "version 1 is not here; these are: 30")
+    asked.model_spec.name = "ads"
+    assert (await fails(client.models.GetModelStatus(asked)))[0] is grpc.StatusCode.NOT_FOUND
 
 
 @pytest.mark.parametrize(("name", "code"), [("search", 0), ("ads", grpc.StatusCode.FAILED_PRECONDITION.value[0])])
