@@ -25,7 +25,7 @@ Part = Callable[[], Iterator[Figure]]
 def main() -> int:
     """Run the command line; 1 if a figure could not be measured."""
     options = _options()
-    names = {"all": ["ops", "training"], "ops": ["ops-grid" if options.grid else "ops"]}.get(
+    names = {"all": ["ops", "training", "serving"], "ops": ["ops-grid" if options.grid else "ops"]}.get(
         options.name, [options.name]
     )
     failed = False
@@ -42,6 +42,10 @@ def parts(name: str, options: argparse.Namespace) -> Mapping[str, Part]:
     if name == "training":
         steps = training.SMOKE if options.smoke else training.StepScale()
         return {"steps": lambda: training.steps(steps)}
+    if name == "serving":
+        from bench.serving import run as serving  # noqa: PLC0415 - loads TensorFlow into this process
+
+        return serving.parts(serving.SMOKE if options.smoke else serving.ServingScale())
     if name == "ops-grid":
         grid = ops_grid.SMOKE if options.smoke else ops_grid.Grid(dims=options.dims or ops_grid.Grid().dims)
         return {"grid": lambda: ops_grid.walk(grid)}
@@ -118,7 +122,9 @@ def _say(text: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", choices=["all", "ops", "training", "report"], help="report: write BENCHMARKS.md only")
+    parser.add_argument(
+        "name", choices=["all", "ops", "training", "serving", "report"], help="report: write BENCHMARKS.md only"
+    )
     parser.add_argument("--only", nargs="+", help="parts; the figures of the others stay as they were")
     parser.add_argument(
         "--grid", action="store_true", help="ops: the whole grid instead, about two hours; a page section of its own"

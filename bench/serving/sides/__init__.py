@@ -1,0 +1,1 @@
+"""The servers that are compared, each in processes of its own."""
