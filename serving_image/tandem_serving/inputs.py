@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tandem_wire.model import DType, InputSpec, ModelSpec
+from tandem_wire.model import DType, InputSpec, ModelSpec, Side
 
 from tandem_serving.errors import BadRequest
 
@@ -44,23 +44,40 @@ def check_names(spec: ModelSpec, given: Mapping[str, object]) -> None:
 
 
 def check(spec: ModelSpec, arrays: Mapping[str, Input], most_rows: int) -> dict[str, Input]:
-    """Check shapes and values; every input comes out as (batch, length).
+    """Check shapes and values; every input comes out as (batch, length), one of the user's side maybe as (1, length).
 
     Raises:
       BadRequest: a shape does not fit, batches differ, a value is not finite, or there are too many rows.
     """
     checked = {each.name: _shaped(each, arrays[each.name]) for each in spec.inputs}
-    first, *others = spec.inputs
-    rows = len(checked[first.name])
-    for other in others:
-        if len(checked[other.name]) != rows:
-            raise BadRequest(
-                f"input {first.name!r} has {rows} rows, but {other.name!r} has {len(checked[other.name])}; "
-                "all inputs must have as many"
-            )
+    rows = rows_of(spec, checked)
+    for other in spec.inputs:
+        count = len(checked[other.name])
+        if count != rows and not (other.side is Side.USER and count == 1):
+            raise BadRequest(_differ(spec, checked, other))
     if rows > most_rows:
         raise BadRequest(f"the request has {rows} rows, at most {most_rows} are taken at once; split it")
     return checked
+
+
+def rows_of(spec: ModelSpec, arrays: Mapping[str, Input]) -> int:
+    """Return how many rows a request has: one row of a user's side may stand beside many."""
+    return len(arrays[_counting(spec, arrays).name])
+
+
+def _counting(spec: ModelSpec, arrays: Mapping[str, Input]) -> InputSpec:
+    """Return the input that says how many: the first of the items' side, else the first that has not just one row."""
+    items = [given for given in spec.inputs if given.side is Side.ITEM]
+    return next(iter(items), next((given for given in spec.inputs if len(arrays[given.name]) != 1), spec.inputs[0]))
+
+
+def _differ(spec: ModelSpec, arrays: Mapping[str, Input], other: InputSpec) -> str:
+    a, b = sorted((_counting(spec, arrays), other), key=spec.inputs.index)
+    user = ", or one if of the user's side" if Side.USER in (a.side, b.side) else ""
+    return (
+        f"input {a.name!r} has {len(arrays[a.name])} rows, but {b.name!r} has {len(arrays[b.name])}; "
+        f"all inputs must have as many{user}"
+    )
 
 
 def _shaped(spec: InputSpec, array: Input) -> Input:

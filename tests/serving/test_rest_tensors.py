@@ -47,6 +47,40 @@ def test_a_single_input_needs_no_name(data):
     assert read(ONE, data, 100).inputs["user"].tolist() == [[1], [2]]
 
 
+BESIDE = ModelSpec.from_value(
+    SPEC.to_value()
+    | {"inputs": [i.to_value() | {"side": "item" if i.name == "numeric" else "user"} for i in SPEC.inputs]}
+)
+
+
+def test_one_row_of_the_users_side_stands_beside_many():
+    inputs = read(BESIDE, body(inputs=COLUMNS | {"numeric": [[0.5, 1], [2, 3], [4, 5]]}), 3).inputs
+    assert [len(inputs[name]) for name in ("user", "words", "numeric")] == [1, 1, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"user": [7, 8]},
+            "'user' has 2 rows, but 'numeric' has 1; all inputs must have as many, or one if of the user's side",
+        ),
+        (
+            {"user": [7, 8], "numeric": [[0, 1]] * 3},
+            "'user' has 2 rows, but 'numeric' has 3; all inputs must have as many, or one if of the user's side",
+        ),
+        (
+            {"words": [["", "", ""]] * 2, "numeric": [[0, 1]] * 3},
+            "'words' has 2 rows, but 'numeric' has 3; all inputs must have as many, or one if of the user's side",
+        ),
+        ({"numeric": [[0, 1]] * 4}, "the request has 4 rows, at most 3"),
+    ],
+)
+def test_one_row_stands_for_many_on_the_users_side_only(changes, message):
+    with pytest.raises(BadRequest, match=message):
+        read(BESIDE, body(inputs=COLUMNS | changes), 3)
+
+
 def row(**changes):
     return body(instances=[ROW, ROW | changes])
 

@@ -47,11 +47,17 @@ def test_width(declaration, width):
         ([{"name": "a", "kind": "numeric", "dim": 3}], "dim is not a field"),
         ([{"name": "a", "pooling": "max"}], "give one of none, sum, mean"),
         ([{"name": "a", "dtype": "float"}], "give one of int64, string"),
+        ([{"name": "a", "side": "both"}], "give one of item, user"),
     ],
 )
 def test_refuses(declarations, message):
     with pytest.raises(UserError, match=message):
         read(*declarations)
+
+
+def test_a_feature_is_of_the_items_side_unless_it_says_the_users():
+    features = read({"name": "a"}, {"name": "b", "side": "user"}, {"name": "c", "kind": "numeric", "side": "user"})
+    assert [feature.side for feature in features] == ["item", "user", "user"]
 
 
 def test_tables_may_be_shared():

@@ -10,7 +10,18 @@ import numpy.typing as npt
 import tandem_ops
 import tensorflow as tf
 from tandem_wire.bases import GRAPH, MODEL, WEIGHTS, rows_object
-from tandem_wire.model import DenseSpec, DType, Group, InputSpec, ModelSpec, OutputSpec, Pooling, TableSpec, WeightSpec
+from tandem_wire.model import (
+    DenseSpec,
+    DType,
+    Group,
+    InputSpec,
+    ModelSpec,
+    OutputSpec,
+    Pooling,
+    Side,
+    TableSpec,
+    WeightSpec,
+)
 from tandem_wire.records import Part
 from tandem_wire.tensors import unpack
 
@@ -29,9 +40,9 @@ def model_spec(model: Model, name: str, freezing: Iterable[str]) -> ModelSpec:
     """Describe a model to servers (FORMAT.md, model.json)."""
     frozen = frozenset(freezing)
     inputs = tuple(
-        InputSpec(f.name, DType(f.dtype), f.table, Pooling(f.pooling), f.length)
+        InputSpec(f.name, DType(f.dtype), f.table, Pooling(f.pooling), f.length, Side(f.side))
         if isinstance(f, IdFeature)
-        else InputSpec(f.name, DType.FLOAT32, None, Pooling.NONE, f.length)
+        else InputSpec(f.name, DType.FLOAT32, None, Pooling.NONE, f.length, Side(f.side))
         for f in model.features
     )
     weights = tuple(WeightSpec(n, tuple(w.initial.shape)) for n, w in sorted(model.weights(0).items()))

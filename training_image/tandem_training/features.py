@@ -18,6 +18,7 @@ STRING_PADDING: Final = b""
 
 IdType = Literal["int64", "string"]
 Pooling = Literal["none", "sum", "mean"]
+Side = Literal["user", "item"]
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # M5: within a short window these carry one value only, so that a streamed model over-fits to it.
@@ -38,6 +39,7 @@ class IdFeature:
       dtype: int64, or string for raw bytes (hashed to int64 by XXH64 inside the table).
       length: the most ids in one sample; fewer are padded by -1 or the empty string.
       pooling: none puts the rows side by side; sum and mean pool them and pass over padding.
+      side: user, if all candidates of a request share it: servers then take and compute it once.
     """
 
     name: str
@@ -46,6 +48,7 @@ class IdFeature:
     dtype: IdType = "int64"
     length: int = 1
     pooling: Pooling = "none"
+    side: Side = "item"
 
     @property
     def width(self) -> int:
@@ -60,10 +63,12 @@ class NumericFeature:
     Attributes:
       name: of the feature in the sample and of the server's input.
       length: how many.
+      side: as an IdFeature's.
     """
 
     name: str
     length: int = 1
+    side: Side = "item"
 
     @property
     def width(self) -> int:
@@ -93,8 +98,8 @@ def read_features(sections: Sequence[Section], embedding_dim: int) -> tuple[Feat
     """Read feature declarations.
 
     Args:
-      sections: one JSON object each: ``name``, ``kind`` (id or numeric), and for ids ``table``, ``dim``, ``dtype``,
-        ``length``, ``pooling``; for numbers ``length``.
+      sections: one JSON object each: ``name``, ``kind`` (id or numeric), ``side`` (item or user), and for ids
+        ``table``, ``dim``, ``dtype``, ``length``, ``pooling``; for numbers ``length``.
       embedding_dim: width of tables that do not say theirs.
 
     Returns:
@@ -120,9 +125,10 @@ def read_features(sections: Sequence[Section], embedding_dim: int) -> tuple[Feat
 
 def _read_feature(section: Section, embedding_dim: int) -> Feature:
     name = section.text("name")
+    side: Side = "user" if section.text("side", "item", among=("item", "user")) == "user" else "item"
     feature: Feature
     if section.text("kind", "id", among=("id", "numeric")) == "numeric":
-        feature = NumericFeature(name, section.integer("length", 1, low=1, high=65536))
+        feature = NumericFeature(name, section.integer("length", 1, low=1, high=65536), side)
     else:
         dtype: IdType = "string" if section.text("dtype", "int64", among=("int64", "string")) == "string" else "int64"
         pooling: Pooling = "none"
@@ -138,6 +144,7 @@ def _read_feature(section: Section, embedding_dim: int) -> Feature:
             dtype=dtype,
             length=section.integer("length", 1, low=1, high=4096),
             pooling=pooling,
+            side=side,
         )
     section.done()
     return feature

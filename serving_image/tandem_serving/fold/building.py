@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tandem_wire.errors import InvalidValue
-from tandem_wire.model import ModelSpec
+from tandem_wire.model import ModelSpec, Side
 
 from tandem_serving.fold import batch_norm, reshape, simplify, sums
 from tandem_serving.fold.chain import NoChain, recognise
@@ -15,6 +15,7 @@ from tandem_serving.fold.reading import Export
 from tandem_serving.fold.rewrite import rewrite
 from tandem_serving.fold.sizes import integers
 from tandem_serving.fold.steps import Step
+from tandem_serving.fold.user_side import user_first
 
 RULES = (*simplify.RULES, *reshape.RULES, *sums.RULES, *batch_norm.RULES)
 
@@ -40,6 +41,7 @@ def fold(spec: ModelSpec, data: bytes) -> Program:
         return _as_it_came(export, data, str(error))
     simplify.skip_identities(graph)
     rewrite(graph, RULES)
+    user_first(graph, export.features, _users(export))
     return _program(export, graph)
 
 
@@ -111,6 +113,12 @@ def _as_it_came(export: Export, data: bytes, why: str) -> Program:
     rest = Rest(REST, *(_tensors(t) for t in (spec.dense.feature_inputs, spec.dense.weight_inputs, spec.dense.outputs)))
     outputs = tuple(output.name for output in spec.outputs)
     return Program(None, slots, rest, _features(export), outputs, None, why, {REST: data})
+
+
+def _users(export: Export) -> list[Ref]:
+    sides = {given.name: given.side for given in export.spec.inputs}
+    names = export.spec.dense.features
+    return [ref for ref, name in zip(export.features, names, strict=True) if sides[name] is Side.USER]
 
 
 def _tensors(names: tuple[str, ...]) -> tuple[str, ...]:

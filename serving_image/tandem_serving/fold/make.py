@@ -92,6 +92,18 @@ def side_by_side(graph: Graph, parts: Sequence[Ref]) -> Ref:
     return graph.add("ConcatV2", (*parts, axis), attrs)
 
 
+def below(graph: Graph, parts: Sequence[Ref]) -> Ref:
+    """Add a ConcatV2 of matrices along their rows."""
+    attrs = {"T": type_attr(FLOAT), "Tidx": type_attr(INT32), "N": attr_value_pb2.AttrValue(i=len(parts))}
+    return graph.add("ConcatV2", (*parts, constant(graph, 0, np.int32)), attrs)
+
+
+def some_rows(graph: Graph, x: Ref, begin: int, count: int) -> Ref:
+    """Add a Slice of a matrix: ``count`` rows from ``begin`` on."""
+    attrs = {"T": type_attr(FLOAT), "Index": type_attr(INT32)}
+    return graph.add("Slice", (x, ints(graph, begin, 0), ints(graph, count, -1)), attrs)
+
+
 def column(graph: Graph, x: Ref, width: int) -> Ref | None:
     """Return one weight per column: a vector of ``width``, or None where ``x`` is none.
 

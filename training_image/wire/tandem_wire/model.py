@@ -25,6 +25,13 @@ class Pooling(StrEnum):
     MEAN = "mean"
 
 
+class Side(StrEnum):
+    """Whom an input tells of: the one who asks, or each candidate of a request."""
+
+    USER = "user"
+    ITEM = "item"
+
+
 class Group(StrEnum):
     """Whether a table changes with every swift update or with bases only."""
 
@@ -34,13 +41,17 @@ class Group(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InputSpec(JsonValue):
-    """One input of shape (batch, length); without a table it goes into the graph as it is (float32)."""
+    """One input of shape (batch, length); without a table it goes into the graph as it is (float32).
+
+    An input of the user's side may come as one row beside inputs with a row per candidate.
+    """
 
     name: str
     dtype: DType
     table: str | None
     pooling: Pooling
     length: int
+    side: Side = Side.ITEM
 
     def __post_init__(self) -> None:
         if self.length < 1:

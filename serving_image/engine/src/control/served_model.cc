@@ -18,7 +18,7 @@ door::DType DTypeOf(InputType type) {
 door::ModelSpec Contract(const ModelSpec& spec) {
   door::ModelSpec contract;
   for (const InputSpec& input : spec.inputs) {
-    contract.inputs.push_back({input.name, DTypeOf(input.type), static_cast<int64_t>(input.length)});
+    contract.inputs.push_back({input.name, DTypeOf(input.type), static_cast<int64_t>(input.length), input.user});
   }
   for (const OutputSpec& output : spec.outputs) contract.outputs.push_back(output.name);
   return contract;

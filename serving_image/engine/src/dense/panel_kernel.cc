@@ -126,16 +126,32 @@ void Multiply(const Product& layer, size_t rows, In x, Out y) {
   }
 }
 
-// Rows that begin alike, as one user's candidates do, have that part of their sums computed once: the same bits, since
-// a sum runs from the first input to the last.
-void MultiplyAlike(const Product& layer, size_t rows, In x, Out y, float* start) {
-  constexpr size_t kLeast = 16, kRows = 8;  // below, what it saves is less than what it costs
-  const size_t shared = rows < kRows ? 0 : SharedColumns(rows, layer.in, x);
-  if (shared < kLeast) return Multiply(layer, rows, x, y);
+In RowsFrom(In x, size_t row) { return {x.data + row * x.stride, x.stride}; }
+Out RowsFrom(Out y, size_t row) { return {y.data + row * y.stride, y.stride}; }
+
+// `shared` inputs are the same in all rows: that part of the sums is computed once. The same bits, since a sum runs
+// from the first input to the last.
+void MultiplyShared(const Product& layer, size_t shared, size_t rows, In x, Out y, float* start) {
   const size_t columns = (layer.out + kColumns - 1) / kColumns * kColumns;
   Multiply({shared, columns, layer.weights, layer.panel, layer.bias, false}, 1, x, {start, columns});
   const Product rest{layer.in - shared, layer.out, layer.weights + shared * kColumns, layer.panel, start, layer.relu};
   Multiply(rest, rows, {x.data + shared, x.stride}, y);
+}
+
+// Rows that begin alike, as one user's candidates do, share that part; a block may have the candidates of several
+// users.
+void MultiplyAlike(const Product& layer, size_t rows, In x, Out y, float* start) {
+  constexpr size_t kLeast = 16, kRows = 8;  // below, what it saves is less than what it costs
+  size_t apart = 0;                         // rows from here on have nothing in common
+  for (size_t row = 0, alike; layer.in >= kLeast && row < rows; row += alike) {
+    alike = RowsAlike(rows - row, kLeast, RowsFrom(x, row));
+    if (alike < kRows) continue;
+    if (apart < row) Multiply(layer, row - apart, RowsFrom(x, apart), RowsFrom(y, apart));
+    const size_t shared = SharedColumns(alike, layer.in, RowsFrom(x, row));
+    MultiplyShared(layer, shared, alike, RowsFrom(x, row), RowsFrom(y, row), start);
+    apart = row + alike;
+  }
+  if (apart < rows) Multiply(layer, rows - apart, RowsFrom(x, apart), RowsFrom(y, apart));
 }
 
 class PanelKernel : public LayerKernel {
@@ -186,8 +202,8 @@ class PanelKernel : public LayerKernel {
     const size_t blocks = (rows + kBlockRows - 1) / kBlockRows;
     const size_t height = ((rows + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
     for (size_t row = 0; row < rows; row += height) {
-      MultiplyAlike(product, std::min(height, rows - row), {place.in.data + row * place.in.stride, place.in.stride},
-                    {place.out.data + row * place.out.stride, place.out.stride}, state->start.data());
+      MultiplyAlike(product, std::min(height, rows - row), RowsFrom(place.in, row), RowsFrom(place.out, row),
+                    state->start.data());
     }
     if (shape.activation == Activation::kSigmoid) {
       SigmoidRows(rows, shape.out, {place.out.data, place.out.stride}, place.out);

@@ -18,4 +18,12 @@ size_t SharedColumns(size_t rows, size_t width, In matrix) {
   return shared;
 }
 
+size_t RowsAlike(size_t rows, size_t columns, In matrix) {
+  size_t alike = 1;
+  while (alike < rows && std::memcmp(matrix.data, matrix.data + alike * matrix.stride, columns * sizeof(float)) == 0) {
+    ++alike;
+  }
+  return alike;
+}
+
 }  // namespace tandem::serving

@@ -14,4 +14,7 @@ namespace tandem::serving {
 // where they differ at once, as rows of different users do.
 size_t SharedColumns(size_t rows, size_t width, In matrix);
 
+// How many rows from the first on begin with the same `columns` columns; one at least.
+size_t RowsAlike(size_t rows, size_t columns, In matrix);
+
 }  // namespace tandem::serving

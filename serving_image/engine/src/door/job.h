@@ -4,6 +4,7 @@
 // Threads: whoever holds the Job; it is handed from the door to the batcher and back.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -46,8 +47,11 @@ class Job {
 
 // How many rows a request seems to have: by its first input, before anything is checked. At least 1.
 inline size_t RowsAtFirstSight(const PredictRequest& request) {
-  if (request.inputs.empty() || request.inputs[0].shape.rank == 0 || request.inputs[0].shape.sizes[0] < 1) return 1;
-  return static_cast<size_t>(request.inputs[0].shape.sizes[0]);
+  int64_t rows = 1;  // an input of the user's side has one where others have many
+  for (const TensorView& input : request.inputs) {
+    if (input.shape.rank != 0) rows = std::max(rows, input.shape.sizes[0]);
+  }
+  return static_cast<size_t>(rows);
 }
 
 }  // namespace tandem::serving::door

@@ -24,6 +24,7 @@ struct InputSpec {
   std::string name;
   DType dtype = DType::kFloat32;
   int64_t length = 1;
+  bool user = false;  // one row will do for all rows of a request
 };
 
 // A model's contract with clients, as model.json has it. Names are distinct; every output is float32 of shape (batch,).

@@ -114,14 +114,29 @@ Refusal CheckShape(const InputSpec& input, const TensorView& tensor) {
                              std::to_string(input.length) + ")" + (input.length == 1 ? " or (batch,)" : ""));
 }
 
+size_t RowsOf(const TensorView& tensor) { return static_cast<size_t>(tensor.shape.sizes[0]); }
+
+// The input whose rows are the request's: the first of the items' side, else the first that has not just one.
+size_t Counting(const ModelSpec& spec, const Checked& checked) {
+  size_t counting = 0;
+  for (size_t i = spec.inputs.size(); i-- > 0;) {
+    const bool better = !spec.inputs[i].user || (spec.inputs[counting].user && RowsOf(*checked.inputs[i]) != 1);
+    if (better) counting = i;
+  }
+  return counting;
+}
+
 Refusal CheckRows(const ModelSpec& spec, size_t most_rows, Checked* checked) {
-  const auto rows = [checked](size_t i) { return static_cast<size_t>(checked->inputs[i]->shape.sizes[0]); };
-  checked->rows = spec.inputs.empty() ? 0 : rows(0);
-  for (size_t i = 1; i < spec.inputs.size(); ++i) {
-    if (rows(i) == checked->rows) continue;
-    return Refusal::BadRequest("input " + Quoted(spec.inputs[0].name) + " has " + std::to_string(rows(0)) +
-                               " rows, but " + Quoted(spec.inputs[i].name) + " has " + std::to_string(rows(i)) +
-                               "; all inputs must have as many");
+  const auto rows = [checked](size_t i) { return RowsOf(*checked->inputs[i]); };
+  const size_t counting = Counting(spec, *checked);
+  checked->rows = spec.inputs.empty() ? 0 : rows(counting);
+  for (size_t i = 0; i < spec.inputs.size(); ++i) {
+    if (rows(i) == checked->rows || (spec.inputs[i].user && rows(i) == 1)) continue;
+    const auto [a, b] = std::minmax(counting, i);
+    const bool user = spec.inputs[a].user || spec.inputs[b].user;
+    return Refusal::BadRequest("input " + Quoted(spec.inputs[a].name) + " has " + std::to_string(rows(a)) +
+                               " rows, but " + Quoted(spec.inputs[b].name) + " has " + std::to_string(rows(b)) +
+                               "; all inputs must have as many" + (user ? ", or one if of the user's side" : ""));
   }
   if (checked->rows <= most_rows) return Refusal::None();
   return Refusal::BadRequest("the request has " + std::to_string(checked->rows) + " rows, at most " +
@@ -186,6 +201,12 @@ void CopyStrings(const TensorView& tensor, size_t count, int64_t* ids, bool* pre
   }
 }
 
+// The one row of a user for all candidates: `count` values, of which `given` are there.
+template <typename Value>
+void RepeatRow(size_t given, size_t count, Value* values) {
+  for (size_t at = given; at < count; at += given) std::copy_n(values, given, values + at);
+}
+
 }  // namespace
 
 Refusal Check(const ModelSpec& spec, const PredictRequest& request, size_t most_rows, Checked* checked) {
@@ -213,19 +234,22 @@ Refusal BatchInputs::Append(const Checked& checked) {
     const TensorView& tensor = *checked.inputs[i];
     Array& array = arrays_[i];
     const auto length = static_cast<size_t>(input.length);
-    const size_t count = checked.rows * length;
-    const size_t begin = rows_ * length;
+    const size_t begin = rows_ * length, count = checked.rows * length;
+    const size_t given = std::min(RowsOf(tensor) * length, count);
     if (input.dtype == DType::kFloat32) {
-      Refusal refusal = AppendFloats(input, tensor, count, &array);
+      Refusal refusal = AppendFloats(input, tensor, given, count, &array);
       if (!refusal.ok()) return refusal;
       continue;
     }
     if (array.ids.size() < begin + count) Grow(begin + count, input.dtype == DType::kString, &array);
+    int64_t* ids = array.ids.data() + begin;
     if (input.dtype == DType::kInt64) {
-      CopyIds(tensor, count, array.ids.data() + begin);
-      continue;
+      CopyIds(tensor, given, ids);
+    } else {
+      CopyStrings(tensor, given, ids, array.present.get() + begin);
+      RepeatRow(given, count, array.present.get() + begin);
     }
-    CopyStrings(tensor, count, array.ids.data() + begin, array.present.get() + begin);
+    RepeatRow(given, count, ids);
   }
   rows_ += checked.rows;
   return Refusal::None();
@@ -240,14 +264,16 @@ void BatchInputs::Grow(size_t size, bool strings, Array* array) {
   array->ids.resize(size);
 }
 
-Refusal BatchInputs::AppendFloats(const InputSpec& input, const TensorView& tensor, size_t count, Array* array) {
+Refusal BatchInputs::AppendFloats(const InputSpec& input, const TensorView& tensor, size_t given, size_t count,
+                                  Array* array) {
   const auto length = static_cast<size_t>(input.length);
   const size_t begin = rows_ * length;
   if (array->values.size() < begin + count) array->values.resize(begin + count);
   float* values = array->values.data() + begin;
-  CopyFloats(tensor, count, values);
-  const size_t at = FirstNotFinite(values, count);
-  if (at == count) return Refusal::None();
+  CopyFloats(tensor, given, values);
+  const size_t at = FirstNotFinite(values, given);
+  RepeatRow(given, count, values);
+  if (at == given) return Refusal::None();
   return Refusal::BadRequest("input " + Quoted(input.name) + " has " + FloatText(values[at]) + " in row " +
                              std::to_string(at / length) + ", column " + std::to_string(at % length) +
                              "; send finite numbers only");

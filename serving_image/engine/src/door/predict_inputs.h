@@ -34,7 +34,8 @@ class BatchInputs {
   // Begins an empty batch for this contract, which must outlive it.
   void Begin(const ModelSpec& spec);
 
-  // Adds the rows of a request that passed Check against the same contract. Refused when a number is not finite; the
+  // Adds the rows of a request that passed Check against the same contract; an input of the user's side that came as
+  // one row is in each of them. Refused when a number is not finite; the
   // batch is then as it was.
   Refusal Append(const Checked& checked);
 
@@ -51,7 +52,7 @@ class BatchInputs {
   };
 
   static void Grow(size_t size, bool strings, Array* array);
-  Refusal AppendFloats(const InputSpec& input, const TensorView& tensor, size_t count, Array* array);
+  Refusal AppendFloats(const InputSpec& input, const TensorView& tensor, size_t given, size_t count, Array* array);
 
   const ModelSpec* spec_ = nullptr;
   size_t rows_ = 0;

@@ -22,11 +22,13 @@ class Reader {
     if (why_.empty()) why_ = field + " " + why;
   }
 
-  // Whether it is an object with exactly these fields.
-  bool Object(const Json& value, const std::string& where, const std::set<std::string>& fields) {
+  // Whether it is an object with exactly these fields; the optional one may be absent.
+  bool Object(const Json& value, const std::string& where, const std::set<std::string>& fields,
+              const std::string& optional = "") {
     if (!value.is_object()) return Refuse(where, "must be an object");
     for (const auto& [name, member] : value.items()) {
-      if (fields.count(name) == 0) return Refuse(where + name, "is a field that this server does not know");
+      if (fields.count(name) == 0 && (optional.empty() || name != optional))
+        return Refuse(where + name, "is a field that this server does not know");
     }
     for (const std::string& name : fields) {
       if (!value.contains(name)) return Refuse(where + name, "is missing");
@@ -107,13 +109,14 @@ void ReadTables(const Json& model, ModelSpec* spec, Reader* reader) {
 
 void ReadInputs(const Json& model, ModelSpec* spec, Reader* reader) {
   reader->List(model, "inputs", [&](const Json& value, const std::string& where) {
-    if (!reader->Object(value, where + ".", {"name", "dtype", "table", "pooling", "length"})) return;
+    if (!reader->Object(value, where + ".", {"name", "dtype", "table", "pooling", "length"}, "side")) return;
     InputSpec input;
     input.name = reader->Text(value["name"], where + ".name");
     input.type =
         static_cast<InputType>(reader->Choice(value["dtype"], where + ".dtype", {"int64", "string", "float32"}));
     input.pooling = static_cast<Pooling>(reader->Choice(value["pooling"], where + ".pooling", {"none", "sum", "mean"}));
     input.length = reader->Size(value["length"], where + ".length", 1);
+    if (value.contains("side")) input.user = reader->Choice(value["side"], where + ".side", {"item", "user"}) == 1;
     if (value["table"].is_null() != (input.type == InputType::kFloat32)) {
       reader->Fail(where + ".table", "must be null for float32, and a table's name for ids (int64, string)");
     }

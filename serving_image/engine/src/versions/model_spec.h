@@ -24,6 +24,7 @@ struct InputSpec {
   size_t table = kNoTable;  // its place in ModelSpec::tables
   Pooling pooling = Pooling::kNone;
   size_t length = 1;
+  bool user = false;  // all candidates of a request share it: one row will do
 };
 
 struct TableSpec {

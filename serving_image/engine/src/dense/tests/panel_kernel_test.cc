@@ -33,6 +33,14 @@ TEST(shared_columns_are_whole_steps_or_all) {
   }
 }
 
+TEST(rows_are_alike_until_one_begins_otherwise) {
+  const float matrix[] = {1, 2, 3, 1, 2, 4, 1, 5, 3, 1, 2, 3};
+  CHECK(RowsAlike(4, 1, {matrix, 3}) == 4);
+  CHECK(RowsAlike(4, 2, {matrix, 3}) == 2);
+  CHECK(RowsAlike(4, 3, {matrix, 3}) == 1);
+  CHECK(RowsAlike(1, 3, {matrix, 3}) == 1);
+}
+
 TEST(zero_of_another_sign_is_another_column_and_nan_is_the_same) {
   float matrix[] = {0.0f, NAN, -0.0f, NAN};
   CHECK(SharedColumns(2, 2, {matrix, 2}) == 0);
@@ -70,13 +78,20 @@ TEST(rows_that_begin_alike_have_the_bits_that_they_have_alone) {
       CHECK(kernel->Pack(0, weights.data(), bias.data(), &packed).ok());
       for (size_t rows : {2, 7, 8, 9, 23, 96, 97, 200}) {
         for (size_t alike : {0, 10, 16, 33, 64, 75}) {
-          std::vector<float> in(rows * shape.in_stride);
-          for (float& x : in) x = numbers();
-          for (size_t r = 1; r < rows; ++r) std::copy_n(in.data(), alike, in.data() + r * shape.in_stride);
-          const std::vector<float> together = Run(*kernel, *packed, shape, in.data(), rows);
-          for (size_t r : {size_t{0}, size_t{1}, rows / 2, rows - 1}) {
-            const std::vector<float> alone = Run(*kernel, *packed, shape, in.data() + r * shape.in_stride, 1);
-            CHECK(std::memcmp(alone.data(), together.data() + r * shape.out_stride, out * sizeof(float)) == 0);
+          for (size_t users : {1, 3, 20}) {
+            std::vector<float> in(rows * shape.in_stride);
+            for (float& x : in) x = numbers();
+            // Candidates of one user stand side by side; some users have one only.
+            const size_t each = (rows + users - 1) / users;
+            for (size_t r = 0; r + 1 < rows; ++r) {
+              const float* first = in.data() + r / each * each * shape.in_stride;
+              std::copy_n(first, alike, in.data() + r * shape.in_stride);
+            }
+            const std::vector<float> together = Run(*kernel, *packed, shape, in.data(), rows);
+            for (size_t r : {size_t{0}, size_t{1}, rows / 2, rows - 1}) {
+              const std::vector<float> alone = Run(*kernel, *packed, shape, in.data() + r * shape.in_stride, 1);
+              CHECK(std::memcmp(alone.data(), together.data() + r * shape.out_stride, out * sizeof(float)) == 0);
+            }
           }
         }
       }

@@ -7,6 +7,7 @@
 
 #include "core/tests/check.h"
 #include "core/xxh64.h"
+#include "door/job.h"
 #include "door/tests/request_maker.h"
 
 namespace tandem::serving::door {
@@ -79,6 +80,78 @@ TEST(OneValueStandsForAll) {
   for (int i = 0; i < 6; ++i) CHECK(batch.inputs[2].values[i] == 0.5f);
   for (int i = 0; i < 3; ++i) CHECK(batch.inputs[0].ids[i] == 7);
   for (int i = 0; i < 9; ++i) CHECK(batch.inputs[1].ids[i] == Id("red") && batch.inputs[1].present[i] == 1);
+}
+
+// SearchSpec with the user's side declared: user and words, or all.
+void DecodeBeside(const Inputs& changes, Decoded* out, bool all = false) {
+  for (InputSpec& input : out->spec.inputs) input.user = all || input.name != "numeric";
+  Decode(changes, out);
+}
+
+TEST(OneRowOfTheUsersSideIsInEveryRow) {
+  const Inputs forms[] = {
+      {{"user", Int64s({1}, {7})}, {"words", Strings({1, 3}, {"red", "", "hat"})}},
+      {{"user", PackedInt64s({1, 1}, {7})},
+       {"words", Strings({3, 3}, {"red", "", "hat", "red", "", "hat", "red", "", "hat"})}},
+  };
+  for (const Inputs& form : forms) {
+    Decoded decoded;
+    DecodeBeside(form, &decoded);
+    CHECK(decoded.refusal.ok() && decoded.checked.rows == 3);
+    CHECK(RowsAtFirstSight(decoded.request) == 3);
+    // Beside another request's rows.
+    CHECK(decoded.inputs.Append(decoded.checked).ok() && decoded.inputs.rows() == 6);
+    const Batch batch = decoded.inputs.Slice(0, 6);
+    const char* words[] = {"red", "", "hat"};
+    for (int i = 0; i < 6; ++i) CHECK(batch.inputs[0].ids[i] == 7);
+    for (int i = 0; i < 18; ++i) {
+      CHECK(batch.inputs[1].ids[i] == Id(words[i % 3]) && batch.inputs[1].present[i] == (i % 3 != 1));
+    }
+    const float numbers[] = {0.1f, 0.2f, -1.0f, 2.0f, 0.0f, 0.0f};
+    for (int i = 0; i < 12; ++i) CHECK(batch.inputs[2].values[i] == numbers[i % 6]);
+  }
+}
+
+TEST(OneRowOfFloatsOfTheUsersSideIsInEveryRow) {
+  Decoded decoded;
+  decoded.spec.inputs[2].user = true;
+  Decode({{"numeric", Floats({1, 2}, {0.5f, -2.0f})}}, &decoded);
+  CHECK(decoded.refusal.ok() && decoded.checked.rows == 3);
+  const Batch batch = decoded.inputs.Slice(0, 3);
+  for (int i = 0; i < 6; ++i) CHECK(batch.inputs[2].values[i] == (i % 2 == 0 ? 0.5f : -2.0f));
+}
+
+TEST(ACandidateLessRequestOfTheUsersSideHasNoRows) {
+  Decoded decoded;
+  DecodeBeside(
+      {{"user", Int64s({1}, {7})}, {"words", Strings({1, 3}, {"a", "b", "c"})}, {"numeric", Floats({0, 2}, {})}},
+      &decoded);
+  CHECK(decoded.refusal.ok() && decoded.checked.rows == 0 && decoded.inputs.rows() == 0);
+}
+
+TEST(OneRowStandsForManyOnTheUsersSideOnly) {
+  const struct {
+    Inputs changes;
+    bool all;
+    std::string message;
+  } table[] = {
+      {{{"numeric", Floats({1, 2}, {1, 2})}},
+       false,
+       "input 'user' has 3 rows, but 'numeric' has 1; all inputs must have as many, or one if of the user's side"},
+      {{{"user", Int64s({2}, {1, 2})}},
+       false,
+       "input 'user' has 2 rows, but 'numeric' has 3; all inputs must have as many, or one if of the user's "
+       "side"},
+      {{{"user", Int64s({1}, {1})}, {"words", Strings({2, 3}, {"", "", "", "", "", ""})}},
+       true,
+       "input 'words' has 2 rows, but 'numeric' has 3; all inputs must have as many, or one if of the user's "
+       "side"},
+  };
+  for (const auto& one : table) {
+    Decoded decoded;
+    DecodeBeside(one.changes, &decoded, one.all);
+    CHECK(decoded.refusal.why == one.message);
+  }
 }
 
 TEST(NoRowsAreNoError) {

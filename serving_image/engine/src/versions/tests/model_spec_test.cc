@@ -20,6 +20,17 @@ TEST(AModelIsReadWithPlacesForNames) {
   CHECK(spec.width(spec.inputs[1]) == 9);
 }
 
+TEST(AnInputIsOfTheItemsSideUnlessItSaysTheUsers) {
+  for (const auto& [said, user] :
+       {std::pair<std::string, bool>{"", false}, {",\"side\":\"item\"", false}, {",\"side\":\"user\"", true}}) {
+    std::string model = kShopModel;
+    model.insert(model.find("\"length\":3") + 10, said);
+    ModelSpec spec;
+    CHECK(ParseModelSpec(model, &spec).ok());
+    CHECK(!spec.inputs[0].user && spec.inputs[1].user == user && !spec.inputs[2].user);
+  }
+}
+
 // Each case is the model with one piece replaced.
 TEST(AModelThatIsNotRightIsRefusedByTheNameOfTheField) {
   struct Case {
@@ -38,6 +49,8 @@ TEST(AModelThatIsNotRightIsRefusedByTheNameOfTheField) {
       {"\"length\":3", "\"length\":-3", "inputs[1].length must be an integer from 1"},
       {"\"pooling\":\"mean\"", "\"pooling\":\"max\"", "inputs[1].pooling must be one of none, sum, mean"},
       {"\"name\":\"words\"", "\"name\":\"user\"", "inputs has \"user\" twice"},
+      {"\"length\":3", "\"length\":3,\"side\":\"both\"", "inputs[1].side must be one of item, user"},
+      {"\"length\":3", "\"length\":3,\"sides\":\"user\"", "inputs[1].sides is a field"},
       {"\"dim\":2", "\"dim\":0.5", "tables[0].dim must be an integer"},
       {"\"freezing\"", "\"frozen\"", "tables[0].group must be one of changing, freezing"},
       {"\"shape\":[]", "\"shape\":[16777216,16777216,16777216]", "weights[1].shape is of more floats"},
