@@ -12,16 +12,19 @@ from tandem_wire.model import ModelSpec
 from tandem_wire.version import Version
 from tensorflow.core.framework import tensor_pb2, types_pb2
 from tensorflow_serving.apis import (
+    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
     model_pb2,
     model_service_pb2_grpc,
     predict_pb2,
     prediction_service_pb2_grpc,
+    regression_pb2,
 )
 
 from tandem_serving.errors import Broken, Forwarded
 from tandem_serving.inputs import Floats, Input
+from tandem_serving.rest_examples import Examples
 
 _SECONDS: Final = 60.0
 _TYPES: Final = {np.dtype(np.int64): types_pb2.DT_INT64, np.dtype(np.float32): types_pb2.DT_FLOAT}
@@ -86,6 +89,28 @@ class Forward:
         arrays = {name: np.frombuffer(tensor.tensor_content, "<f4") for name, tensor in outputs.items()}
         return arrays, Version.of_number(response.model_spec.version.value)
 
+    def classify(self, asked: Asked, examples: Examples) -> tuple["classification_pb2.ClassificationResult", Version]:
+        """Answer examples by classes.
+
+        Raises:
+          Forwarded: what the engine refused.
+        """
+        request = classification_pb2.ClassificationRequest(model_spec=_spec(asked, examples), input=examples.given)
+        with _told():
+            response = self._predictions.Classify(request, timeout=_SECONDS)
+        return response.result, Version.of_number(response.model_spec.version.value)
+
+    def regress(self, asked: Asked, examples: Examples) -> tuple["regression_pb2.RegressionResult", Version]:
+        """Answer examples by numbers.
+
+        Raises:
+          Forwarded: what the engine refused.
+        """
+        request = regression_pb2.RegressionRequest(model_spec=_spec(asked, examples), input=examples.given)
+        with _told():
+            response = self._predictions.Regress(request, timeout=_SECONDS)
+        return response.result, Version.of_number(response.model_spec.version.value)
+
     def metadata(self, asked: Asked) -> tuple["get_model_metadata_pb2.SignatureDefMap", Version]:
         """Describe inputs and outputs of a version.
 
@@ -124,8 +149,8 @@ def _told() -> Iterator[None]:
         raise Forwarded(error.code(), _STATUS.get(error.code(), Broken.http), error.details() or "") from error
 
 
-def _spec(asked: Asked) -> "model_pb2.ModelSpec":
-    spec = model_pb2.ModelSpec(name=asked.name)
+def _spec(asked: Asked, examples: Examples | None = None) -> "model_pb2.ModelSpec":
+    spec = model_pb2.ModelSpec(name=asked.name, signature_name="" if examples is None else examples.signature)
     if asked.label:
         spec.version_label = asked.label
     elif asked.number is not None:

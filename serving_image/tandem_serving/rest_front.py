@@ -1,14 +1,15 @@
-"""TensorFlow Serving's REST interface: ``:predict``, status and metadata below /v1/models."""
+"""TensorFlow Serving's REST interface below /v1/models: predict, classify, regress, status and metadata."""
 
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from aiohttp import web
 from google.protobuf import json_format
+from tandem_wire.model import ModelSpec
 from tandem_wire.version import Version
 
 from tandem_serving.edge import PREDICT, check_load, judged, note
@@ -18,6 +19,7 @@ from tandem_serving.inputs import SIGNATURE
 from tandem_serving.limits import Limits
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Publisher
+from tandem_serving.rest_examples import Examples, read_examples, write_classes, write_values
 from tandem_serving.rest_tensors import read, write
 
 _MODEL = "/v1/models/{model:[^/:]+}"
@@ -61,7 +63,9 @@ class RestFront:
         """The routes, ready to be run."""
         app = web.Application(client_max_size=self._service.limits.message_bytes)
         for path in (_MODEL, _VERSIONED, _LABELLED):
-            app.router.add_post(path + ":predict", self._predict)
+            app.router.add_post(path + ":predict", self._on(PREDICT, self._predict))
+            app.router.add_post(path + ":classify", self._on("Classify", self._classify))
+            app.router.add_post(path + ":regress", self._on("Regress", self._regress))
             app.router.add_get(path, self._status)
             app.router.add_get(path + "/metadata", self._metadata)
         app.router.add_route("*", "/{rest:.*}", self._unknown)
@@ -71,15 +75,23 @@ class RestFront:
         """Let go of the pool; no request runs any more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _predict(self, request: web.Request) -> web.StreamResponse:
-        try:
-            data = await request.read()
-        except web.HTTPRequestEntityTooLarge:
-            return _error(
-                web.HTTPRequestEntityTooLarge.status_code,
-                f"the body is larger than {self._service.limits.message_bytes} bytes; split it",
-            )
-        return await self._guarded(PREDICT, lambda: self._answer(request, data))
+    def _on(
+        self, method: str, answer: Callable[[Asked, ModelSpec, bytes], _Reply]
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Handle what asks for answers: read the body, look up what is served, compute."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                data = await request.read()
+            except web.HTTPRequestEntityTooLarge:
+                return _error(
+                    web.HTTPRequestEntityTooLarge.status_code,
+                    f"the body is larger than {self._service.limits.message_bytes} bytes; split it",
+                )
+            asked = _asked(request)
+            return await self._guarded(method, lambda: answer(asked, self._spec(asked), data))
+
+        return handle
 
     async def _status(self, request: web.Request) -> web.StreamResponse:
         return await self._guarded("GetModelStatus", lambda: self._describe_status(request))
@@ -91,22 +103,37 @@ class RestFront:
         name = self._service.name
         return _error(
             404,
-            f"{request.method} {request.path} is unknown; there are POST /v1/models/{name}:predict, "
-            f"GET /v1/models/{name} and GET /v1/models/{name}/metadata",
+            f"{request.method} {request.path} is unknown; there are POST /v1/models/{name}:predict, :classify and "
+            f":regress, GET /v1/models/{name} and GET /v1/models/{name}/metadata",
         )
 
-    def _answer(self, request: web.Request, data: bytes) -> _Reply:
-        service, asked = self._service, _asked(request)
+    def _spec(self, asked: Asked) -> ModelSpec:
+        """What bodies are read against."""
+        service = self._service
         served = service.publisher.current
         if served is None or asked.name != service.name or asked.label or asked.number is not None:
             service.forward.metadata(asked)  # refuses what is not served, before the body is looked at
         if served is None:
             raise NotReady("no base is loaded yet; ask again when /readyz says 200, or ask another replica")
-        started = time.perf_counter()
-        body = read(served.spec, data, service.limits.rows)
-        service.metrics.stage.labels("json").observe(time.perf_counter() - started)
-        outputs, version = service.forward.predict(asked, served.spec, body.inputs)
+        return served.spec
+
+    def _predict(self, asked: Asked, spec: ModelSpec, data: bytes) -> _Reply:
+        with self._service.metrics.stage.labels("json").time():
+            body = read(spec, data, self._service.limits.rows)
+        outputs, version = self._service.forward.predict(asked, spec, body.inputs)
         return write(outputs, by_row=body.by_row), version
+
+    def _classify(self, asked: Asked, spec: ModelSpec, data: bytes) -> _Reply:
+        result, version = self._service.forward.classify(asked, self._examples(spec, data))
+        return write_classes(result), version
+
+    def _regress(self, asked: Asked, spec: ModelSpec, data: bytes) -> _Reply:
+        result, version = self._service.forward.regress(asked, self._examples(spec, data))
+        return write_values(result), version
+
+    def _examples(self, spec: ModelSpec, data: bytes) -> Examples:
+        with self._service.metrics.stage.labels("json").time():
+            return read_examples(spec, data)
 
     def _describe_status(self, request: web.Request) -> _Reply:
         asked = _asked(request)

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from tandem_wire.model import DType, InputSpec, ModelSpec
@@ -27,22 +27,61 @@ def read(spec: ModelSpec, data: bytes, most_rows: int) -> Body:
     Raises:
       BadRequest: not JSON, neither form, or an input that is missing, unknown or wrong.
     """
-    try:
-        body = json.loads(data, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON: {error}") from error
-    if not isinstance(body, dict) or ("instances" in body) == ("inputs" in body):
+    body = read_object(data)
+    if ("instances" in body) == ("inputs" in body):
         raise BadRequest(
             'the body must be an object with either "instances" (a list of rows) or "inputs" (columns by name)'
         )
     unknown = sorted(body.keys() - {"instances", "inputs", "signature_name"})
     if unknown:
         raise BadRequest(f'the body has {unknown[0]!r}; it may have "signature_name" and one of "instances", "inputs"')
-    check_signature(_text(body.get("signature_name", "")))
+    check_signature(text(body.get("signature_name", "")))
     by_row = "instances" in body
     columns = _columns_of_rows(spec, body["instances"]) if by_row else _columns(spec, body["inputs"])
     arrays = {each.name: _array(each, columns[each.name]) for each in spec.inputs}
     return Body(check(spec, arrays, most_rows), by_row)
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """Decode a body, which must be a JSON object of finite numbers.
+
+    Raises:
+      BadRequest: it is none.
+    """
+    try:
+        body = json.loads(data, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadRequest("the body must be a JSON object")
+    return body
+
+
+def text(value: object) -> str:
+    """Return the name of a signature.
+
+    Raises:
+      BadRequest: it is no string.
+    """
+    if not isinstance(value, str):
+        raise BadRequest('"signature_name" must be a string')
+    return value
+
+
+def as_bytes(value: object) -> bytes:
+    """Return the bytes of a string, or of an object that has them in base64.
+
+    Raises:
+      BadRequest: it is neither; the caller puts its name before the words.
+    """
+    if isinstance(value, str):
+        return value.encode(errors="surrogatepass")
+    if isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str):
+        try:
+            return base64.b64decode(value["b64"], validate=True)
+        except ValueError as error:
+            raise BadRequest(f"has {value['b64']!r}, which is not base64: {error}") from error
+    raise BadRequest(f'must have strings, or {{"b64": …}} for bytes, not {value!r}')
 
 
 def write(outputs: Mapping[str, Floats], *, by_row: bool) -> bytes:
@@ -113,7 +152,10 @@ def _string_array(spec: InputSpec, values: object) -> Input:
     if not _has_shape(values, shape):
         raise BadRequest(f"input {spec.name!r}: rows have different lengths; every row must have {spec.length} values")
     flat = np.empty(int(np.prod(shape)), dtype=object)
-    flat[:] = [_bytes(spec, each) for each in _leaves(values)]
+    try:
+        flat[:] = [as_bytes(each) for each in _leaves(values)]
+    except BadRequest as error:
+        raise BadRequest(f"input {spec.name!r} {error}") from error
     return flat.reshape(shape)
 
 
@@ -135,23 +177,6 @@ def _has_shape(values: object, shape: tuple[int, ...]) -> bool:
     if not shape:
         return not isinstance(values, list)
     return isinstance(values, list) and len(values) == shape[0] and all(_has_shape(each, shape[1:]) for each in values)
-
-
-def _bytes(spec: InputSpec, value: object) -> bytes:
-    if isinstance(value, str):
-        return value.encode(errors="surrogatepass")
-    if isinstance(value, dict) and set(value) == {"b64"} and isinstance(value["b64"], str):
-        try:
-            return base64.b64decode(value["b64"], validate=True)
-        except ValueError as error:
-            raise BadRequest(f"input {spec.name!r}: {value['b64']!r} is not base64: {error}") from error
-    raise BadRequest(f'input {spec.name!r} must have strings, or {{"b64": …}} for bytes, not {value!r}')
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise BadRequest('"signature_name" must be a string')
-    return value
 
 
 def _called(array: Input) -> str:

@@ -46,6 +46,26 @@ async def test_a_body_needs_no_content_type(http):
     assert (await got(http.post(PREDICT, data=json.dumps({"instances": ROWS}).encode())))[0] == 200
 
 
+async def test_examples_are_classified(http, store):
+    body = {"signature_name": "cvr/classification", "context": {"user": 7, "color": "blue"}, "examples": ROWS}
+    async with http.post("/v1/models/search:classify", json=body) as answer:
+        results = (await answer.json())["results"]
+        assert (answer.status, answer.headers["tandem-version"]) == (200, "3.3")
+    assert [[label for label, _ in row] for row in results] == [["0", "1"]] * 3
+    expected = Recomputed(store).of(3_000_000_003)["cvr"]
+    np.testing.assert_allclose(
+        [[score for _, score in row] for row in results], np.stack([1 - expected, expected], 1), rtol=1e-4
+    )
+
+
+async def test_examples_are_regressed(http, store):
+    path = "/v1/models/search/versions/3000000003:regress"
+    context = {"user": ROWS[0]["user"], "numeric": ROWS[0]["numeric"]}
+    status, body = await got(http.post(path, json={"context": context, "examples": [{"words": ROWS[0]["words"]}]}))
+    assert status == 200
+    np.testing.assert_allclose(body["results"], Recomputed(store).of(3_000_000_003)["ctr"][:1], rtol=1e-4)
+
+
 @pytest.mark.parametrize("path", ["/v1/models/search", "/v1/models/search/versions/3000000003"])
 async def test_status(http, path):
     assert await got(http.get(path)) == (
@@ -72,6 +92,9 @@ async def test_metadata(http):
     [
         ("POST " + PREDICT, b"{", 400, "the body is not JSON"),
         ("POST " + PREDICT, b'{"instances": [{}]}', 400, "instances[0]: input 'user', 'words', 'numeric' is missing"),
+        ("POST /v1/models/search:classify", b'{"examples": []}', 400, '"examples" must be a list with at least one'),
+        ("POST /v1/models/search:regress", b'{"examples": [{}]}', 400, "example 0: feature 'user' is missing; add it"),
+        ("POST /v1/models/ads:classify", b"{}", 404, "model 'ads' is not served here; this server has 'search'"),
         ("POST /v1/models/ads:predict", b"{}", 404, "model 'ads' is not served here; this server has 'search'"),
         ("POST /v1/models/search/versions/9:predict", b"{}", 404, "version 9 (0.9) is not served here"),
         ("POST /v1/models/search/labels/stable:predict", b"{}", 404, "version labels such as 'stable'"),

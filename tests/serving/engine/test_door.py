@@ -12,14 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorflow.core.framework import types_pb2
 from tensorflow_serving.apis import (
-    classification_pb2,
     get_model_metadata_pb2,
     get_model_status_pb2,
-    inference_pb2,
     model_management_pb2,
     predict_pb2,
     prediction_service_pb2_grpc,
-    regression_pb2,
 )
 
 from tests.serving.clients import Client, Recomputed, fails, request, selecting
@@ -165,17 +162,6 @@ async def test_reloading_agrees_to_what_is_the_case(client, name, code):
     asked.config.model_config_list.config.add(name=name)
     status = (await client.models.HandleReloadConfigRequest(asked)).status
     assert (status.error_code, "change the OnlineModel" in status.error_message) == (code, code != 0)
-
-
-async def test_what_is_not_there_says_what_to_use(client):
-    for call in (
-        client.predictions.Classify(classification_pb2.ClassificationRequest()),
-        client.predictions.Regress(regression_pb2.RegressionRequest()),
-        client.predictions.MultiInference(inference_pb2.MultiInferenceRequest()),
-    ):
-        found, details = await fails(call)
-        assert found is grpc.StatusCode.UNIMPLEMENTED
-        assert "Predict" in details
 
 
 async def test_health_and_reflection(engine):

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/finite.h"
+#include "door/example_inputs.h"
+#include "door/heads.h"
 #include "door/selection.h"
 #include "door/text.h"
 
@@ -58,9 +60,17 @@ Refusal BatchRunner::AdmitOne(const ModelSpec& spec, Job* job, Part* part) {
   part->job = job;
   part->from = inputs_.rows();
   Refusal refusal = CheckSelector(options_.served_name, job->request.model);
+  if (refusal.ok() && job->examples != nullptr) return AdmitExamples(spec, *job->examples, part);
   if (refusal.ok()) refusal = CheckSignature(job->request.model.signature);
   if (refusal.ok()) refusal = Check(spec, job->request, options_.most_rows, &part->checked);
   return refusal.ok() ? inputs_.Append(part->checked) : refusal;
+}
+
+Refusal BatchRunner::AdmitExamples(const ModelSpec& spec, const ExampleRequest& request, Part* part) {
+  Refusal refusal = ChooseHeads(spec, request.tasks, &part->checked.outputs);
+  if (refusal.ok()) refusal = AppendExamples(spec, request, options_.most_rows, &inputs_);
+  part->checked.rows = request.examples;
+  return refusal;
 }
 
 Status BatchRunner::Compute(const Pin& version) {

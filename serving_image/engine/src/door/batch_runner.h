@@ -43,6 +43,7 @@ class BatchRunner {
   // Takes the jobs that can be answered into parts_ and inputs_; tells the others why not.
   void Admit(const ModelSpec& spec, const std::vector<Job*>& jobs);
   Refusal AdmitOne(const ModelSpec& spec, Job* job, Part* part);
+  Refusal AdmitExamples(const ModelSpec& spec, const ExampleRequest& request, Part* part);
   Status Compute(const Pin& version);
   void Tell(const Pin& version, const Status& status, const Part& part);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "door/example_request.h"
+
 namespace tandem::serving::door {
 namespace {
 
@@ -27,7 +29,7 @@ bool Batcher::Push(Job* job) {
     job->next_ = nullptr;
     job->order_ = order_++;
     // Far more than a request may have counts as that much: the sum stays a sum.
-    job->rows_ = std::min(RowsAtFirstSight(job->request), kMostCounted);
+    job->rows_ = std::min(job->examples ? job->examples->examples : RowsAtFirstSight(job->request), kMostCounted);
     waiting_rows_ += job->rows_;
     Line& line = job->request.model.version ? named_ : newest_;
     (line.first == nullptr ? line.first : line.last->next_) = job;

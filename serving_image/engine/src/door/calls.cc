@@ -65,14 +65,18 @@ void UnaryCall::Finish(grpc::Slice response) {
   writer_.Finish(grpc::ByteBuffer(&response, 1), grpc::Status::OK, static_cast<Event*>(this));
 }
 
+void UnaryCall::Queue(Job* job, Clock::time_point arrived) {
+  job->arrived = Clock::now();
+  host_->metrics()->Time(Stage::kDecode, Nanoseconds(job->arrived - arrived));
+  job->bytes = message().size();
+  job->deadline = deadline();
+  if (!host_->Push(job)) Finish(Refusal{Code::kResourceExhausted, host_->Overloaded()});
+}
+
 void PredictCall::Arrived(Clock::time_point now) {
   const Refusal refusal = Parse(message(), &request);
   if (!refusal.ok()) return Finish(refusal);
-  arrived = Clock::now();
-  host_->metrics()->Time(Stage::kDecode, Nanoseconds(arrived - now));
-  bytes = message().size();
-  Job::deadline = UnaryCall::deadline();
-  if (!host_->Push(this)) Finish(Refusal{Code::kResourceExhausted, host_->Overloaded()});
+  Queue(this, now);
 }
 
 void PredictCall::Done(const Refusal& refusal, const Answer* answer) {

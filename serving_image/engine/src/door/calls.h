@@ -58,6 +58,8 @@ class UnaryCall : public Event {
     return std::string_view(reinterpret_cast<const char*>(slice_.begin()), slice_.size());
   }
   Clock::time_point deadline() const;
+  // Hands this call on, as the job that it is too, after its message was read.
+  void Queue(Job* job, Clock::time_point arrived);
   void NameVersion(VersionName version);
   void Finish(const Refusal& refusal);
   void Finish(grpc::Slice response);

@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "door/example_call.h"
 #include "door/info_messages.h"
 
 namespace tandem::serving::door {
@@ -201,6 +202,8 @@ void GrpcServer::AwaitNext(Method method) {
   UnaryCall* call = nullptr;
   if (method == Method::kPredict) {
     call = new PredictCall(this);
+  } else if (method == Method::kClassify || method == Method::kRegress || method == Method::kMultiInference) {
+    call = new ExampleCall(this, method);
   } else {
     call = new InfoCall(this, method);
   }
@@ -227,8 +230,7 @@ Refusal GrpcServer::Inform(Method method, std::string_view request, std::string*
                           loading == kNotLoading ? std::nullopt : std::optional<int64_t>(loading), response);
   }
   if (method == Method::kHealthCheck) return CheckHealth(request, ready_, response);
-  if (method == Method::kHandleReloadConfigRequest) return HandleReloadConfig(request, served, response);
-  return TakesExamples(MethodName(method));
+  return HandleReloadConfig(request, served, response);
 }
 
 }  // namespace tandem::serving::door

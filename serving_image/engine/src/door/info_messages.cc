@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "door/example_request.h"
+#include "door/heads.h"
 #include "door/predict_response.h"
 #include "door/selection.h"
 #include "door/text.h"
@@ -23,24 +25,8 @@ Refusal NoMessage(const char* type) {
                              "; send it with a stock client of TensorFlow Serving");
 }
 
-// Calls visit(bytes) for each occurrence of a field of bytes; passes over the others.
-template <typename Visit>
-bool ForEach(std::string_view message, uint32_t number, Visit&& visit) {
-  WireReader reader(message);
-  Field field;
-  while (reader.Next(&field)) {
-    std::string_view bytes;
-    if (!field.Is(number, Wire::kBytes)) {
-      if (!reader.Skip(field)) return false;
-    } else if (!reader.Bytes(&bytes) || !visit(bytes)) {
-      return false;
-    }
-  }
-  return reader.ok();
-}
-
 bool ParseSelector(std::string_view message, ModelSelector* selector) {
-  return ForEach(message, 1, [selector](std::string_view bytes) { return ParseModelSelector(bytes, selector); });
+  return ForEachBytes(message, 1, [selector](std::string_view bytes) { return ParseModelSelector(bytes, selector); });
 }
 
 std::string ListText(const std::vector<std::string_view>& names) {
@@ -66,6 +52,19 @@ std::string TensorInfo(const std::string& name, int32_t type, const std::vector<
   return info;
 }
 
+// A signature that takes serialized examples; two outputs are those of a classification.
+std::string ExampleSignature(const std::vector<std::pair<std::string, int32_t>>& outputs) {
+  std::string signature;
+  const bool classifies = outputs.size() == 2;
+  PutEntry(&signature, 1, "inputs", TensorInfo("inputs", kDtString, {-1}));
+  for (const auto& [name, type] : outputs) {
+    PutEntry(&signature, 2, name,
+             TensorInfo(name, type, classifies ? std::vector<int64_t>{-1, 2} : std::vector<int64_t>{-1}));
+  }
+  PutBytes(&signature, 3, classifies ? kClassifyName : kRegressName);
+  return signature;
+}
+
 std::string Signatures(const ModelSpec& spec) {
   std::string signature, map;
   for (const InputSpec& input : spec.inputs) {
@@ -74,6 +73,10 @@ std::string Signatures(const ModelSpec& spec) {
   for (const std::string& output : spec.outputs) PutEntry(&signature, 2, output, TensorInfo(output, kDtFloat, {-1}));
   PutBytes(&signature, 3, kMethodName);
   PutEntry(&map, 1, kSignature, signature);
+  for (const std::string& output : spec.outputs) {
+    PutEntry(&map, 1, HeadSignature(output, false), ExampleSignature({{"classes", kDtString}, {"scores", kDtFloat}}));
+    PutEntry(&map, 1, HeadSignature(output, true), ExampleSignature({{"outputs", kDtFloat}}));
+  }
   return map;
 }
 
@@ -106,7 +109,7 @@ Refusal GetModelMetadata(std::string_view request, std::string_view served, Mode
                          VersionName* version) {
   ModelSelector selector;
   std::vector<std::string_view> fields;
-  const bool whole = ParseSelector(request, &selector) && ForEach(request, 2, [&fields](std::string_view field) {
+  const bool whole = ParseSelector(request, &selector) && ForEachBytes(request, 2, [&fields](std::string_view field) {
                        if (fields.size() < kMostNamed) fields.push_back(field);
                        return IsUtf8(field);
                      });
@@ -156,12 +159,12 @@ Refusal HandleReloadConfig(std::string_view request, std::string_view served, st
   const auto config = [&](std::string_view bytes) {
     std::string_view name;
     ++configs;
-    const bool whole = ForEach(bytes, 1, [&name](std::string_view text) { return name = text, IsUtf8(text); });
+    const bool whole = ForEachBytes(bytes, 1, [&name](std::string_view text) { return name = text, IsUtf8(text); });
     ours = ours && name == served;
     return whole;
   };
-  const auto list = [&](std::string_view bytes) { return ForEach(bytes, 1, config); };
-  if (!ForEach(request, 1, [&](std::string_view bytes) { return ForEach(bytes, 1, list); })) {
+  const auto list = [&](std::string_view bytes) { return ForEachBytes(bytes, 1, config); };
+  if (!ForEachBytes(request, 1, [&](std::string_view bytes) { return ForEachBytes(bytes, 1, list); })) {
     return NoMessage("ReloadConfigRequest");
   }
   std::string status;
@@ -178,7 +181,7 @@ Refusal HandleReloadConfig(std::string_view request, std::string_view served, st
 Refusal CheckHealth(std::string_view request, bool ready, std::string* response) {
   constexpr int64_t kServing = 1, kNotServing = 2;
   std::string_view service;
-  if (!ForEach(request, 1, [&service](std::string_view text) { return service = text, IsUtf8(text); })) {
+  if (!ForEachBytes(request, 1, [&service](std::string_view text) { return service = text, IsUtf8(text); })) {
     return Refusal::BadRequest("the request is no grpc.health.v1.HealthCheckRequest; send it with a stock client");
   }
   if (!service.empty() && service != kPredictionService && service != kModelService) {
@@ -187,12 +190,6 @@ Refusal CheckHealth(std::string_view request, bool ready, std::string* response)
   }
   PutNumber(response, 1, ready ? kServing : kNotServing);
   return Refusal::None();
-}
-
-Refusal TakesExamples(std::string_view method) {
-  return {Code::kUnimplemented, std::string(method) +
-                                    " takes tf.Example, which this server does not read; send the same features to "
-                                    "Predict (serving_default)"};
 }
 
 }  // namespace tandem::serving::door

@@ -32,7 +32,4 @@ Refusal HandleReloadConfig(std::string_view request, std::string_view served, st
 // grpc.health.v1.Health/Check: of the whole server (no name) or of one of its services.
 Refusal CheckHealth(std::string_view request, bool ready, std::string* response);
 
-// The methods that take tf.Example.
-Refusal TakesExamples(std::string_view method);
-
 }  // namespace tandem::serving::door

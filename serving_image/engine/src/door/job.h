@@ -27,6 +27,8 @@ struct Answer {
   size_t rows = 0;
 };
 
+struct ExampleRequest;
+
 class Job {
  public:
   virtual ~Job() = default;
@@ -34,7 +36,8 @@ class Job {
   virtual void Done(const Refusal& refusal, const Answer* answer) = 0;
 
   PredictRequest request;
-  size_t bytes = 0;  // memory that it holds while it waits
+  const ExampleRequest* examples = nullptr;  // what is asked instead of `request`, which then has the model alone
+  size_t bytes = 0;                          // memory that it holds while it waits
   Clock::time_point arrived;
   Clock::time_point deadline = Clock::time_point::max();
 

@@ -71,7 +71,11 @@ void Metrics::Batched(size_t requests, size_t rows) {
 }
 
 uint64_t Metrics::answers() const {
-  return Get(requests_[static_cast<size_t>(Method::kPredict)][static_cast<size_t>(Code::kOk)]);
+  uint64_t total = 0;
+  for (Method method : {Method::kPredict, Method::kClassify, Method::kRegress, Method::kMultiInference}) {
+    total += Get(requests_[static_cast<size_t>(method)][static_cast<size_t>(Code::kOk)]);
+  }
+  return total;
 }
 
 uint64_t Metrics::errors() const {

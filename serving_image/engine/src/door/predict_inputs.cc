@@ -11,8 +11,6 @@
 namespace tandem::serving::door {
 namespace {
 
-constexpr size_t kNowhere = static_cast<size_t>(-1);
-
 int32_t WireType(DType dtype) {
   constexpr int32_t kFloat = 1, kString = 7, kInt64 = 9;
   return dtype == DType::kFloat32 ? kFloat : dtype == DType::kString ? kString : kInt64;
@@ -32,23 +30,13 @@ std::string InputNames(const ModelSpec& spec) {
   return Joined(names);
 }
 
-// Clients send inputs in one order all the time, mostly that of the contract: the search begins where the last ended.
-size_t Find(const ModelSpec& spec, std::string_view name, size_t begin) {
-  const size_t size = spec.inputs.size();
-  for (size_t i = 0; i < size; ++i) {
-    const size_t at = begin + i < size ? begin + i : begin + i - size;
-    if (spec.inputs[at].name == name) return at;
-  }
-  return kNowhere;
-}
-
 Refusal CheckNames(const ModelSpec& spec, const PredictRequest& request, Checked* checked) {
   checked->inputs.assign(spec.inputs.size(), nullptr);
   std::vector<std::string_view> unknown, missing;
   size_t next = 0;
   for (const TensorView& tensor : request.inputs) {
     const size_t at = Find(spec, tensor.name, next);
-    if (at == kNowhere) {
+    if (at == kNoInput) {
       unknown.push_back(tensor.name);
     } else {
       checked->inputs[at] = &tensor;
@@ -138,9 +126,7 @@ Refusal CheckRows(const ModelSpec& spec, size_t most_rows, Checked* checked) {
                                " rows, but " + Quoted(spec.inputs[b].name) + " has " + std::to_string(rows(b)) +
                                "; all inputs must have as many" + (user ? ", or one if of the user's side" : ""));
   }
-  if (checked->rows <= most_rows) return Refusal::None();
-  return Refusal::BadRequest("the request has " + std::to_string(checked->rows) + " rows, at most " +
-                             std::to_string(most_rows) + " are taken at once; split it");
+  return CheckMostRows(checked->rows, most_rows);
 }
 
 Refusal ChooseOutputs(const ModelSpec& spec, const PredictRequest& request, Checked* checked) {
@@ -209,6 +195,21 @@ void RepeatRow(size_t given, size_t count, Value* values) {
 
 }  // namespace
 
+size_t Find(const ModelSpec& spec, std::string_view name, size_t begin) {
+  const size_t size = spec.inputs.size();
+  for (size_t i = 0; i < size; ++i) {
+    const size_t at = begin + i < size ? begin + i : begin + i - size;
+    if (spec.inputs[at].name == name) return at;
+  }
+  return kNoInput;
+}
+
+Refusal CheckMostRows(size_t rows, size_t most_rows) {
+  if (rows <= most_rows) return Refusal::None();
+  return Refusal::BadRequest("the request has " + std::to_string(rows) + " rows, at most " + std::to_string(most_rows) +
+                             " are taken at once; split it");
+}
+
 Refusal Check(const ModelSpec& spec, const PredictRequest& request, size_t most_rows, Checked* checked) {
   Refusal refusal = CheckNames(spec, request, checked);
   for (size_t i = 0; refusal.ok() && i < spec.inputs.size(); ++i) {
@@ -253,6 +254,19 @@ Refusal BatchInputs::Append(const Checked& checked) {
   }
   rows_ += checked.rows;
   return Refusal::None();
+}
+
+BatchInputs::Room BatchInputs::Make(size_t input, size_t rows) {
+  const InputSpec& spec = spec_->inputs[input];
+  Array& array = arrays_[input];
+  const size_t begin = rows_ * static_cast<size_t>(spec.length);
+  const size_t size = begin + rows * static_cast<size_t>(spec.length);
+  if (spec.dtype == DType::kFloat32) {
+    if (array.values.size() < size) array.values.resize(size);
+    return {nullptr, nullptr, array.values.data() + begin};
+  }
+  if (array.ids.size() < size) Grow(size, spec.dtype == DType::kString, &array);
+  return {array.ids.data() + begin, spec.dtype == DType::kString ? array.present.get() + begin : nullptr, nullptr};
 }
 
 void BatchInputs::Grow(size_t size, bool strings, Array* array) {

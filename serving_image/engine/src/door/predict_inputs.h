@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "door/model.h"
@@ -29,6 +30,14 @@ struct Checked {
 // Names, types, shapes and counts of all inputs, the number of rows, the chosen outputs; not the values.
 Refusal Check(const ModelSpec& spec, const PredictRequest& request, size_t most_rows, Checked* checked);
 
+// The place of an input in the contract, searched from `begin` on, since clients send inputs in one order all the time;
+// kNoInput when the model has none of this name.
+inline constexpr size_t kNoInput = static_cast<size_t>(-1);
+size_t Find(const ModelSpec& spec, std::string_view name, size_t begin);
+
+// Refuses more rows than one request may have.
+Refusal CheckMostRows(size_t rows, size_t most_rows);
+
 class BatchInputs {
  public:
   // Begins an empty batch for this contract, which must outlive it.
@@ -38,6 +47,15 @@ class BatchInputs {
   // one row is in each of them. Refused when a number is not finite; the
   // batch is then as it was.
   Refusal Append(const Checked& checked);
+
+  // Room for so many more rows of an input, of its kind; Keep adds what was written into those of all inputs.
+  struct Room {
+    int64_t* ids = nullptr;
+    bool* present = nullptr;
+    float* values = nullptr;
+  };
+  Room Make(size_t input, size_t rows);
+  void Keep(size_t rows) { rows_ += rows; }
 
   size_t rows() const { return rows_; }
 

@@ -38,6 +38,18 @@ TEST(MetadataDescribesTheSignature) {
   PutEntry(&signature, 2, "cvr", info("cvr", kFloat, {-1}));
   PutBytes(&signature, 3, "tensorflow/serving/predict");
   PutEntry(&map, 1, "serving_default", signature);
+  for (const std::string output : {"ctr", "cvr"}) {
+    std::string classification, regression;
+    PutEntry(&classification, 1, "inputs", info("inputs", kString, {-1}));
+    PutEntry(&classification, 2, "classes", info("classes", kString, {-1, 2}));
+    PutEntry(&classification, 2, "scores", info("scores", kFloat, {-1, 2}));
+    PutBytes(&classification, 3, "tensorflow/serving/classify");
+    PutEntry(&map, 1, output + "/classification", classification);
+    PutEntry(&regression, 1, "inputs", info("inputs", kString, {-1}));
+    PutEntry(&regression, 2, "outputs", info("outputs", kFloat, {-1}));
+    PutBytes(&regression, 3, "tensorflow/serving/regress");
+    PutEntry(&map, 1, output + "/regression", regression);
+  }
   PutBytes(&any, 1, "type.googleapis.com/tensorflow.serving.SignatureDefMap");
   PutBytes(&any, 2, map);
   PutNumber(&number, 1, 3'000'000'003);
@@ -139,9 +151,6 @@ TEST(WhatANameLacksIsSaid) {
         "version -3 is not served here; these are: 3000000003 (3.3), 3000000002 (3.2). Leave the version out to get "
         "the newest");
   CHECK(NotHere({}, {}).why == "no base is loaded yet; ask again when /readyz says 200, or ask another replica");
-  CHECK(TakesExamples("Classify").why ==
-        "Classify takes tf.Example, which this server does not read; send the same features to Predict "
-        "(serving_default)");
 }
 
 }  // namespace

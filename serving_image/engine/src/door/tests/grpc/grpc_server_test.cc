@@ -9,6 +9,7 @@
 
 #include "core/tests/check.h"
 #include "door/predict_response.h"
+#include "door/tests/example_maker.h"
 #include "door/tests/fake_model.h"
 #include "door/tests/request_maker.h"
 
@@ -252,9 +253,13 @@ TEST(TheOtherMethodsAnswer) {
   CHECK(status.status.ok() && status.bytes.find(loading) != std::string::npos);
   CHECK(served.client->Ask(models + "HandleReloadConfigRequest", "").status.ok());
   for (const std::string name : {"Classify", "Regress", "MultiInference"}) {
-    const Reply reply = served.client->Ask(predictions + name, "");
-    CHECK(reply.status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
-    CHECK(reply.status.error_message().find(name + " takes tf.Example") == 0);
+    const std::string first =
+        name == "MultiInference" ? Task(Selector("search"), std::string(kRegressName)) : Inside(1, Selector("search"));
+    const Reply reply = served.client->Ask(predictions + name, first + Inside(2, ListInput({SearchExample(7)})));
+    const float answer = FakeModel::Answer(7, {3, 3});
+    CHECK(reply.status.ok() && reply.trailer == "3.3");
+    CHECK(reply.bytes.find(Raw(std::vector<float>{answer})) != std::string::npos);
+    CHECK(served.client->Ask(predictions + name, first).status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
   }
   CHECK(served.client->Ask(predictions + "Nothing", "").status.error_code() == grpc::StatusCode::UNIMPLEMENTED);
 }
