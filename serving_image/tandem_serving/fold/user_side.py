@@ -34,13 +34,13 @@ def user_first(graph: Graph, features: Collection[Ref], users: Collection[Ref]) 
     """
     if not users:
         return
-    items = {ref.node for ref in features} - {ref.node for ref in users}
+    items = frozenset(ref.node for ref in features) - {ref.node for ref in users}
     for node in graph.order():
         if is_last_concat(graph, node):
             _reorder(graph, node, items)
 
 
-def _reorder(graph: Graph, node: Node, items: Collection[str]) -> None:
+def _reorder(graph: Graph, node: Node, items: frozenset[str]) -> None:
     readers = graph.users(node.out)
     runs = _runs(graph, node, items)
     ordered = sorted(runs, key=lambda run: not run.user)
@@ -52,7 +52,7 @@ def _reorder(graph: Graph, node: Node, items: Collection[str]) -> None:
         graph.replace(reader.out, make.matmul(graph, whole, kernel))
 
 
-def _runs(graph: Graph, node: Node, items: Collection[str]) -> Sequence[_Run]:
+def _runs(graph: Graph, node: Node, items: frozenset[str]) -> Sequence[_Run]:
     """Return the parts as runs; none where a width is not known."""
     widths: list[int] = []
     for ref in node.inputs[:-1]:
