@@ -14,7 +14,18 @@ from tandem_wire.bases import GRAPH, MODEL, WEIGHTS, BaseDraft, put_base, rows_o
 from tandem_wire.layout import LogId, base_slot, new_uid
 from tandem_wire.lineage import ServingState
 from tandem_wire.log import LogWriter
-from tandem_wire.model import DenseSpec, DType, Group, InputSpec, ModelSpec, OutputSpec, Pooling, TableSpec, WeightSpec
+from tandem_wire.model import (
+    DenseSpec,
+    DType,
+    Group,
+    InputSpec,
+    ModelSpec,
+    OutputSpec,
+    Pooling,
+    Side,
+    TableSpec,
+    WeightSpec,
+)
 from tandem_wire.objects import put_objects
 from tandem_wire.records import Draft, Kind, Part, Record
 from tandem_wire.store import Store
@@ -31,7 +42,7 @@ EPSILON = 1e-3
 SPEC = ModelSpec(
     name="search",
     inputs=(
-        InputSpec("user", DType.INT64, "users", Pooling.NONE, 1),
+        InputSpec("user", DType.INT64, "users", Pooling.NONE, 1, Side.USER),
         InputSpec("words", DType.STRING, "terms", Pooling.MEAN, 3),
         InputSpec("numeric", DType.FLOAT32, None, Pooling.NONE, 2),
     ),
