@@ -4,7 +4,7 @@ Objects are put before anything is measured; to make an update durable at its ti
 used again by several updates, which a manifest may.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from tandem_wire.store import Store
 from tandem_wire.target import Owner, Target, read_target, write_target
 from tandem_wire.tensors import pack
 
-from bench.serving.model import DIM, ServedModel, served_model
+from bench.serving.model import DIM, ServedModel, served_weights
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.int64]
@@ -73,7 +73,7 @@ class Lineage:
     def objects(self, name: str, change: Change) -> tuple[ObjectRef, ...]:
         """Put an update's object; ``name`` tells people what it is for."""
         tensors: dict[str, npt.NDArray[np.generic]] = {
-            f"weights/{weight}": value for weight, value in served_model(change.seed).weights.items()
+            f"weights/{weight}": value for weight, value in served_weights(change.seed).items()
         }
         tensors |= {f"rows/{TABLE}/keys": change.keys, f"rows/{TABLE}/values": change.values}
         return put_objects(self._store, self._uid, name, {(Part.SERVING, _UPDATE): pack(tensors)})
@@ -81,7 +81,7 @@ class Lineage:
     def update(self, base: int, objects: Sequence[ObjectRef], *, keyframe: bool = False) -> Record:
         """Make an update durable whose objects are there already."""
         if base not in self._logs:
-            self._logs[base] = LogWriter(self._store, MODEL_NAME, LogId.updates(base), uid=new_uid())
+            self._logs[base] = LogWriter(self._store, MODEL_NAME, LogId.updates(base), uid=self._uid)
             self._logs[base].claim()
         kind = Kind.KEYFRAME if keyframe else Kind.UPDATE
         draft = Draft(kind=kind, base=self._bases[base].digest, objects=tuple(objects), watermark=datetime.now(UTC))
@@ -110,11 +110,6 @@ def applied(values: Floats, changes: Sequence[Change]) -> Floats:
     for change in changes:
         after[change.keys] = change.values
     return after
-
-
-def weights_of(seed: int) -> Mapping[str, Floats]:
-    """The dense weights of an update."""
-    return served_model(seed).weights
 
 
 def _first(stable: int) -> Target:

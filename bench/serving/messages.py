@@ -18,6 +18,8 @@ Keys = npt.NDArray[np.int64]
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 MODEL_INFER = "/inference.GRPCInferenceService/ModelInfer"
 SERVED = "served"
+FACTOR = 1_000_000_000
+"""Between base and update in an answer's version."""
 _BYTES, _NUMBER = 2, 0  # of protobuf's wire format
 _RECORD = struct.Struct("<IIdd")
 
@@ -37,6 +39,11 @@ def predicted(answer: bytes) -> tuple[int, Floats]:
     response = predict_pb2.PredictResponse.FromString(answer)
     columns = [tf.make_ndarray(response.outputs[task]).reshape(-1) for task in TASKS]
     return int(response.model_spec.version.value), np.stack(columns, axis=1)
+
+
+def version_of(answer: bytes) -> int:
+    """The version of a PredictResponse, base and update in one number."""
+    return int(predict_pb2.PredictResponse.FromString(answer).model_spec.version.value)
 
 
 def infer(model: str, ids: Keys, numbers: Floats) -> bytes:

@@ -33,9 +33,7 @@ class ServedModel:
 
 def served_model(seed: int) -> ServedModel:
     """Build the model; weights are drawn from ``seed`` and keep activations near unit size."""
-    shapes = _shapes()
-    random = np.random.default_rng(seed)
-    weights = {name: _draw(random, name, shape) for name, shape in shapes.items()}
+    weights = served_weights(seed)
     spec = ModelSpec(
         name="served",
         inputs=(
@@ -43,17 +41,23 @@ def served_model(seed: int) -> ServedModel:
             InputSpec("numbers", DType.FLOAT32, None, Pooling.NONE, NUMBERS),
         ),
         tables=(TableSpec("ids", DIM, Group.CHANGING),),
-        weights=tuple(WeightSpec(name, shape) for name, shape in shapes.items()),
+        weights=tuple(WeightSpec(name, weight.shape) for name, weight in weights.items()),
         dense=DenseSpec(
             "dense.graph.pb",
             ("ids", "numbers"),
             ("feature_0:0", "feature_1:0"),
-            tuple(f"weight_{i}:0" for i in range(len(shapes))),
+            tuple(f"weight_{i}:0" for i in range(len(weights))),
             tuple(f"output_{i}:0" for i in range(len(TASKS))),
         ),
         outputs=tuple(OutputSpec(task, DType.FLOAT32, task) for task in TASKS),
     )
     return ServedModel(spec, _graph(spec), weights)
+
+
+def served_weights(seed: int) -> dict[str, Floats]:
+    """Draw the weights of the model, in the order of its model.json."""
+    random = np.random.default_rng(seed)
+    return {name: _draw(random, name, shape) for name, shape in _shapes().items()}
 
 
 def rows(seed: int, keys: npt.NDArray[np.int64]) -> Floats:

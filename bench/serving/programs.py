@@ -1,4 +1,4 @@
-"""The bench's own programs in C++, compiled when they are first wanted and kept in the user's cache by their sources."""
+"""The bench's own programs in C++, compiled when first wanted and kept in the user's cache by their sources."""
 
 import shlex
 import subprocess

@@ -1,5 +1,6 @@
 """The servers of a measurement, over one model, one table and the same questions."""
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from tandem_wire.config import StoreConfig
 from tandem_wire.store import open_store
 
 from bench.serving import messages
+from bench.serving.container import Container
 from bench.serving.folded import Folded, fold, questions
 from bench.serving.lineage import Lineage
 from bench.serving.load import Way
@@ -54,9 +56,10 @@ class World:
         """The model of base 1 without batch norm."""
         return fold(self.model.weights)
 
-    def pod(self, name: str, flags: Sequence[str] = (), poll_seconds: float = 0.1) -> Tandem:
-        """Start a pod over the store."""
-        return Tandem(Pod(self.folder / "store", self.folder / name, flags, poll_seconds))
+    def pod(self, name: str, poll_seconds: float = 0.1, inside: Container | None = None) -> Tandem:
+        """Start a pod over the store; ``TANDEM_BENCH_FLAGS`` are more flags of the engine, to compare them."""
+        flags = os.environ.get("TANDEM_BENCH_FLAGS", "").split()
+        return Tandem(Pod(self.folder / "store", self.folder / name, flags, poll_seconds, inside))
 
     def bodies(self, name: str, rows: int, write: Callable[[Keys, Floats], bytes] = messages.predict) -> Path:
         """Write what is asked, requests of so many rows: always the same, so that all sides are asked the same."""

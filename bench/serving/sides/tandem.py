@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,10 @@ from urllib.request import urlopen
 
 from tandem_wire.config import ServerConfig, StoreConfig
 
+from bench.serving.container import Container
 from bench.serving.lineage import MODEL_NAME
 from bench.serving.messages import SERVED
 from bench.serving.sides.server import Server
-from bench.side import ROOT
 from tests import compiled
 
 
@@ -28,12 +29,14 @@ class Pod:
       folder: what it keeps, and its log.
       flags: of the engine, more than Python gives it.
       poll_seconds: how often it looks at the store.
+      inside: what its memory is counted by.
     """
 
     store: Path
     folder: Path
     flags: Sequence[str] = ()
     poll_seconds: float = 0.1
+    inside: Container | None = None
 
 
 class Tandem(Server):
@@ -58,9 +61,12 @@ class Tandem(Server):
             "TANDEM_TERMINATION_LOG": str(pod.folder / "termination"),
             "TF_CPP_MIN_LOG_LEVEL": "2",
             "CUDA_VISIBLE_DEVICES": "",
-            "PYTHONPATH": str(ROOT),
         }
-        super().__init__("tandem", [sys.executable, "-m", "tandem_serving"], environment, pod.folder / "log")
+        enter = [] if pod.inside is None else pod.inside.enter()
+        command = [*enter, sys.executable, "-m", "tandem_serving"]
+        super().__init__("tandem", command, environment, pod.folder / "log")
+        if pod.inside is not None:
+            pod.inside.processes = self.processes
         try:
             self.until(lambda: self._ports() is not None)
             ports = self._ports() or {}
@@ -76,10 +82,19 @@ class Tandem(Server):
             text: str = page.read().decode()
         return text
 
+    def newest(self) -> int:
+        """The update that it answers from."""
+        found = re.search(r"^tandem_serving_update (\S+)$", self.metrics(), re.MULTILINE)
+        return -1 if found is None else round(float(found[1]))
+
     def processes(self) -> tuple[int, ...]:
         """Its own and its children's numbers: what a pod's container holds."""
         own = self.process.pid
         return (own, *_children(own))
+
+    def published(self, base: int) -> int:
+        """How many versions of a base it has answered from so far."""
+        return sum(told["version"].startswith(f"{base}.") for told in self.said("a version is published"))
 
     def said(self, event: str) -> Iterator[dict[str, Any]]:
         """The lines of its log about an event."""

@@ -23,7 +23,8 @@ _READY = "/inference.GRPCInferenceService/ServerReady"
 _CONFIG = """name: "{name}"
 backend: "python"
 max_batch_size: {most}
-input [ {{ name: "ids" data_type: TYPE_INT64 dims: [ {ids} ] }}, {{ name: "numbers" data_type: TYPE_FP32 dims: [ {numbers} ] }} ]
+input [ {{ name: "ids" data_type: TYPE_INT64 dims: [ {ids} ] }} ]
+input [ {{ name: "numbers" data_type: TYPE_FP32 dims: [ {numbers} ] }} ]
 output [ {{ name: "ctr" data_type: TYPE_FP32 dims: [ 1 ] }}, {{ name: "cvr" data_type: TYPE_FP32 dims: [ 1 ] }} ]
 dynamic_batching {{ }}
 instance_group [ {{ count: {instances} kind: KIND_CPU }} ]
