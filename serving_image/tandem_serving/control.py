@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import structlog
 from tandem_wire.errors import NotFound, Refused, WireError
@@ -19,6 +19,7 @@ from tandem_wire.report import Refusal as RefusalReport
 from tandem_wire.target import Target, read_target, read_target_if_changed
 from tandem_wire.version import Version
 
+from tandem_serving.clocks import Clocks
 from tandem_serving.engine import Choice
 from tandem_serving.errors import BuildError, EngineGone, NoRoom
 from tandem_serving.follow import Failure, Held, Next, candidate, decide
@@ -26,10 +27,11 @@ from tandem_serving.line import Advance, Line, Origin, Rejection, load
 from tandem_serving.memory import room
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Publisher, Served
+from tandem_serving.shown import Shown
 
 _log = structlog.get_logger(__name__)
-_AGAIN = timedelta(seconds=1)
-_AGAIN_MOST = timedelta(minutes=5)
+_AGAIN_SECONDS = 1.0
+_AGAIN_MOST_SECONDS = 300.0
 _BACKOFF_MOST_SECONDS = 10.0
 _REFUSALS_KEPT = 20
 _DENIED_IN_A_ROW = 5
@@ -64,11 +66,6 @@ class View:
     """Why the store could not be read at the last look; empty when it could."""
 
 
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)
-
-
 class Control:
     """The state of the loop.
 
@@ -77,7 +74,7 @@ class Control:
       origin: where bases and updates come from.
       publisher: where versions are published; its engine holds the bases.
       metrics: where it is counted.
-      now: the wall clock.
+      clocks: what time it is.
     """
 
     def __init__(
@@ -86,18 +83,20 @@ class Control:
         origin: Origin,
         publisher: Publisher,
         metrics: Metrics,
-        now: Callable[[], datetime] = utc_now,
+        clocks: Clocks,
     ) -> None:
+        self._clock = clocks.monotonic
         self._settings = settings
         self._origin = origin
         self._store = origin.store
         self._engine = publisher.engine
         self._publisher = publisher
         self._metrics = metrics
-        self._now = now
+        self._now = clocks.now
         self._target: tuple[Target, str] | None = None
         self._lines: dict[int, Line] = {}
         self._loading: tuple[int, Future[tuple[Line, Advance]]] | None = None
+        self._shown = Shown(publisher.engine)
         self._failed: dict[int, Failure] = {}
         self._tries: dict[int, int] = {}
         self._refused: tuple[RefusalReport, ...] = ()
@@ -131,9 +130,12 @@ class Control:
         """One look: follow the target, take what was loaded, publish and drop, apply updates."""
         trouble = self._attempt(self._follow)
         self._take_loaded()
-        self._act(decide(self._target and self._target[0], self._settings.pod, self._held(), self._now()))
+        self._act(decide(self._target and self._target[0], self._settings.pod, self._held(), self._clock()))
         for base in list(self._lines):
             trouble = self._attempt(lambda line=self._lines[base]: self._advance(line)) or trouble  # type: ignore[misc]
+        current = self._publisher.current
+        held = {base: line.version for base, line in self._lines.items()}
+        self._shown.show(self._target and self._target[0], held, None if current is None else current.version)
         self._note(trouble)
 
     def _attempt(self, work: Callable[[], None]) -> WireError | None:
@@ -219,13 +221,13 @@ class Control:
         if final and not isinstance(error, NoRoom):
             self._refuse((Rejection(f"checkpoints/{base}", reason),))
         for_good = final and target is not None and base == target.candidate
-        again = None if for_good else self._now() + min(_AGAIN * 2 ** min(tries, 16), _AGAIN_MOST)
+        again = None if for_good else self._clock() + min(_AGAIN_SECONDS * 2 ** min(tries, 16), _AGAIN_MOST_SECONDS)
         self._failed[base] = Failure(reason, again)
         _log.error(
             "a base could not be loaded",
             base=base,
             reason=reason,
-            again=str(again),
+            again=again is not None,
             exc_info=None if isinstance(error, WireError | BuildError) else error,
         )
 

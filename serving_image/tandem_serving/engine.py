@@ -5,9 +5,7 @@ answered in order: one for loading bases, which takes long, one for updates and 
 this program dies, the kernel closes its ends, and the engine ends too; when the engine dies, ``on_end`` is called.
 """
 
-import contextlib
 import importlib.util
-import json
 import os
 import shutil
 import socket
@@ -18,19 +16,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import structlog
 from tandem_wire.codec import time_text
 from tandem_wire.version import Version
 
-from tandem_serving.errors import BadExport, BadUpdate, BuildError, EngineBug, EngineGone, NoRoom
+from tandem_serving.errors import EngineGone
+from tandem_serving.lane import Lane
 
 _PROGRAM = "tandem-engine"
 _VARIABLE = "TANDEM_ENGINE"
 """Where the program is, if not on PATH."""
 _ANSWER_SECONDS = 60.0
-_REFUSALS: Mapping[str, type[BuildError]] = {"BadExport": BadExport, "BadUpdate": BadUpdate, "NoRoom": NoRoom}
 _log = structlog.get_logger(__name__)
 
 
@@ -68,12 +65,19 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What the engine counted; ``text`` is Prometheus' form, ``versions`` the newest first."""
+    """What the engine counted.
+
+    Args:
+      versions: what can be asked for, the newest first.
+      labels: the versions that they stand for.
+      text: Prometheus' form.
+    """
 
     answers: int = 0
     errors: int = 0
     in_flight: int = 0
     versions: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
 
@@ -87,7 +91,7 @@ class Engine:
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
         self._folder = Path(tempfile.mkdtemp(prefix="tandem-engine-"))
-        self._loads, self._updates, self._questions = lanes = [_Lane() for _ in range(3)]
+        self._loads, self._updates, self._questions = lanes = [Lane() for _ in range(3)]
         self._ending = False
         self.on_end: Callable[[], None] = _nothing
         """Called from a thread of its own when the engine ended without being told to."""
@@ -165,6 +169,10 @@ class Engine:
         """Answer from this version, the newest of its base, from now on."""
         self._updates.ask("publish", _ANSWER_SECONDS, base=version.base, update=version.update)
 
+    def offer(self, version: Version) -> None:
+        """Let this version be asked for, the newest of a base that is not answered from."""
+        self._updates.ask("publish", _ANSWER_SECONDS, base=version.base, update=version.update, beside=True)
+
     def drop(self, base: int) -> None:
         """Let go of a base that is not answered from."""
         self._updates.ask("drop", _ANSWER_SECONDS, base=base)
@@ -177,6 +185,10 @@ class Engine:
         """Say in GetModelStatus which base is being loaded."""
         self._questions.ask("loading", _ANSWER_SECONDS, base=base)
 
+    def set_labels(self, bases: Mapping[str, int]) -> None:
+        """Say which base goes by which label, all of them."""
+        self._questions.ask("labels", _ANSWER_SECONDS, labels=dict(bases))
+
     def stats(self) -> Stats:
         """What was counted."""
         answer = self._questions.ask("stats", _ANSWER_SECONDS)
@@ -185,6 +197,7 @@ class Engine:
             int(answer["errors"]),
             int(answer["in_flight"]),
             tuple(answer["versions"]),
+            dict(answer["labels"]),
             str(answer["text"]),
         )
 
@@ -217,47 +230,6 @@ class Engine:
         if not self._ending:
             _log.error("the engine ended without being told to", code=code)
             self.on_end()
-
-
-class _Lane:
-    """One socket pair: a command at a time, each answered before the next."""
-
-    def __init__(self) -> None:
-        self._ours, self.theirs = socket.socketpair()
-        self._lock = threading.Lock()
-        self._read = b""
-
-    def ask(self, do: str, seconds: float | None, **fields: object) -> dict[str, Any]:
-        """Give a command and wait for its answer, at most so long."""
-        line = json.dumps({"do": do, **fields}).encode() + b"\n"
-        with self._lock:
-            try:
-                self._ours.settimeout(seconds)
-                self._ours.sendall(line)
-                answer: dict[str, Any] = json.loads(self._line())
-            except (OSError, ValueError) as error:
-                # Whatever it answers later would be taken for the answer to the next command.
-                self._ours.close()
-                raise EngineGone(f"the engine gave no answer to {do!r}: {error or type(error).__name__}") from error
-        if answer.get("ok") is True:
-            return answer
-        kind, why = str(answer.get("kind")), str(answer.get("why"))
-        raise _REFUSALS.get(kind, EngineBug)(why)
-
-    def close(self) -> None:
-        """Hang up; who waits for an answer gets EngineGone."""
-        with contextlib.suppress(OSError):  # the other side hung up before
-            self._ours.shutdown(socket.SHUT_RDWR)
-        self._ours.close()
-
-    def _line(self) -> bytes:
-        while b"\n" not in self._read:
-            more = self._ours.recv(1 << 16)
-            if not more:
-                raise ConnectionResetError("it has ended")
-            self._read += more
-        line, _, self._read = self._read.partition(b"\n")
-        return line
 
 
 def command(options: EngineOptions, folder: Path, descriptors: Sequence[int]) -> list[str]:

@@ -11,7 +11,6 @@ ServingError
     EngineBug          it was told what it can't do
   RequestError       what a client is told, each with its gRPC code and HTTP status
     BadRequest         the request is wrong; the message names the input and the remedy
-    NotServed          this model, version or signature is not served here
     NotReady           nothing is loaded yet
     Overloaded         too many requests at once, or too large
     Broken             the model fails on a request that looked right
@@ -84,14 +83,6 @@ class BadRequest(RequestError):
 
     code = StatusCode.INVALID_ARGUMENT
     http = HTTPStatus.BAD_REQUEST
-    ours = False
-
-
-class NotServed(RequestError):
-    """This model, version or signature is not served here; the message says what is."""
-
-    code = StatusCode.NOT_FOUND
-    http = HTTPStatus.NOT_FOUND
     ours = False
 
 

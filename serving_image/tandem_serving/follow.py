@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from tandem_wire.report import CandidateReport, CandidateState
 from tandem_wire.target import Target
@@ -14,11 +13,12 @@ class Failure:
 
     Args:
       reason: a sentence.
-      again: when to try again; None: not while the target names this base, since its bytes will not change.
+      again: when to try again, in seconds of a clock that never jumps; None: not while the target names this base,
+        since its bytes will not change.
     """
 
     reason: str
-    again: datetime | None = None
+    again: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Next:
     """Forget that these failed: the target does not name them any more."""
 
 
-def decide(target: Target | None, pod: str, held: Held, now: datetime) -> Next:
+def decide(target: Target | None, pod: str, held: Held, now: float) -> Next:
     """Decide what a pod does next (FORMAT.md, target.json).
 
     A pod answers from the candidate if it is listed, else from the stable base. While it is listed it holds the stable
@@ -86,6 +86,14 @@ def candidate(target: Target | None, pod: str, held: Held) -> CandidateReport | 
     return None
 
 
+def labels(target: Target | None) -> dict[str, int]:
+    """Say which base goes by which label; a pod answers for those that it holds."""
+    if target is None:
+        return {}
+    named = {"stable": target.stable, "candidate": target.candidate}
+    return {label: base for label, base in named.items() if base is not None}
+
+
 def _order(target: Target, wanted: int) -> tuple[int, ...]:
     """The bases to hold, the most wanted first."""
     spare = target.stable
@@ -100,11 +108,11 @@ def _publish(order: tuple[int, ...], wanted: int, held: Held) -> int | None:
     return next((base for base in order if base in held.loaded), None)
 
 
-def _load(order: tuple[int, ...], held: Held, now: datetime) -> int | None:
+def _load(order: tuple[int, ...], held: Held, now: float) -> int | None:
     if held.loading is not None:
         return None
     return next((base for base in order if base not in held.loaded and _may_try(held.failed.get(base), now)), None)
 
 
-def _may_try(failure: Failure | None, now: datetime) -> bool:
+def _may_try(failure: Failure | None, now: float) -> bool:
     return failure is None or (failure.again is not None and failure.again <= now)

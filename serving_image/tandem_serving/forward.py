@@ -45,7 +45,7 @@ class Asked:
     Args:
       name: what the client calls it.
       number: the version that it asks for; None: the newest.
-      label: a version's label, which the engine refuses.
+      label: a version's label, ``stable`` or ``candidate``.
     """
 
     name: str

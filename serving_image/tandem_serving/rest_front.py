@@ -13,7 +13,7 @@ from tandem_wire.model import ModelSpec
 from tandem_wire.version import Version
 
 from tandem_serving.edge import PREDICT, check_load, judged, note
-from tandem_serving.errors import NotReady, NotServed, RequestError
+from tandem_serving.errors import NotReady, RequestError
 from tandem_serving.forward import Asked, Forward
 from tandem_serving.inputs import SIGNATURE
 from tandem_serving.limits import Limits
@@ -136,10 +136,7 @@ class RestFront:
             return read_examples(spec, data)
 
     def _describe_status(self, request: web.Request) -> _Reply:
-        asked = _asked(request)
-        if asked.label and asked.name == self._service.name:
-            raise NotServed("version labels are not served; ask for a version, or leave it out")
-        response = self._service.forward.status(asked)
+        response = self._service.forward.status(_asked(request))
         versions = [
             {
                 "version": str(each.version),

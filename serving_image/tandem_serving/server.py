@@ -15,7 +15,8 @@ from tandem_wire.errors import WireError
 from tandem_wire.store import Store
 
 from tandem_serving.cache import Cache, CacheOptions
-from tandem_serving.control import Control, Settings, utc_now
+from tandem_serving.clocks import Clocks, utc_now
+from tandem_serving.control import Control, Settings
 from tandem_serving.descriptors import descriptors
 from tandem_serving.engine import Engine, EngineOptions
 from tandem_serving.errors import EngineGone
@@ -89,7 +90,7 @@ class Server:
         self.publisher = Publisher(self.engine)
         origin = Origin(place.store, Cache(place.cache), config.model)
         settings = Settings(place.pod, config.poll_seconds)
-        self.control = Control(settings, origin, self.publisher, self.metrics, now)
+        self.control = Control(settings, origin, self.publisher, self.metrics, Clocks(now))
         self._forward = Forward(self.engine.address, limits.message_bytes)
         self._config = config
         self._shutdown = shutdown

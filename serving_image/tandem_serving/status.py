@@ -151,7 +151,7 @@ def page(report: PodReport, view: View, now: datetime) -> str:
         *(
             (
                 f"base {base} failed",
-                f"{failure.reason}" + (f"; tried again at {failure.again:%H:%M:%S}" if failure.again else ""),
+                f"{failure.reason}" + ("" if failure.again is None else "; it is tried again"),
             )
             for base, failure in view.held.failed.items()
         ),

@@ -1,20 +1,21 @@
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tandem_serving.follow import Failure, Held, Next, candidate, decide
+from tandem_serving.follow import Failure, Held, Next, candidate, decide, labels
 from tandem_wire.report import CandidateReport, CandidateState
 from tandem_wire.target import Owner, Target
 
-NOW = datetime(2026, 11, 10, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=1)
+EPOCH = datetime(2026, 11, 10, tzinfo=UTC)
+NOW = 100.0
+LATER = 101.0
 POD = "pod-1"
 
 
 def target(stable=None, candidate=None, pods=()):
-    return replace(Target.first(Owner("c", "r"), NOW), stable=stable, candidate=candidate, candidate_pods=pods)
+    return replace(Target.first(Owner("c", "r"), EPOCH), stable=stable, candidate=candidate, candidate_pods=pods)
 
 
 def held(serving=None, *loaded, loading=None, failed=None):
@@ -96,6 +97,13 @@ def holdings(draw):
     serving = draw(st.none() | st.sampled_from(sorted(loaded))) if loaded else None
     failed = {base: Failure("bad") for base in draw(st.frozensets(BASES)) - loaded}
     return Held(serving, loaded, None, failed)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"), [(None, {}), (STABLE, {"stable": 3}), (UNLISTED, {"stable": 3, "candidate": 4})]
+)
+def test_labels(target, expected):
+    assert labels(target) == expected
 
 
 @settings(deadline=None)

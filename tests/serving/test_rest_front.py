@@ -48,7 +48,7 @@ async def test_a_body_needs_no_content_type(http):
 
 async def test_examples_are_classified(http, store):
     body = {"signature_name": "cvr/classification", "context": {"user": 7, "color": "blue"}, "examples": ROWS}
-    async with http.post("/v1/models/search:classify", json=body) as answer:
+    async with http.post("/v1/models/search/labels/stable:classify", json=body) as answer:
         results = (await answer.json())["results"]
         assert (answer.status, answer.headers["tandem-version"]) == (200, "3.3")
     assert [[label for label, _ in row] for row in results] == [["0", "1"]] * 3
@@ -66,9 +66,9 @@ async def test_examples_are_regressed(http, store):
     np.testing.assert_allclose(body["results"], Recomputed(store).of(3_000_000_003)["ctr"][:1], rtol=1e-4)
 
 
-@pytest.mark.parametrize("path", ["/v1/models/search", "/v1/models/search/versions/3000000003"])
+@pytest.mark.parametrize("path", ["", "/versions/3000000003", "/labels/stable"])
 async def test_status(http, path):
-    assert await got(http.get(path)) == (
+    assert await got(http.get("/v1/models/search" + path)) == (
         200,
         {
             "model_version_status": [
@@ -97,10 +97,10 @@ async def test_metadata(http):
         ("POST /v1/models/ads:classify", b"{}", 404, "model 'ads' is not served here; this server has 'search'"),
         ("POST /v1/models/ads:predict", b"{}", 404, "model 'ads' is not served here; this server has 'search'"),
         ("POST /v1/models/search/versions/9:predict", b"{}", 404, "version 9 (0.9) is not served here"),
-        ("POST /v1/models/search/labels/stable:predict", b"{}", 404, "version labels such as 'stable'"),
+        ("POST /v1/models/search/labels/old:predict", b"{}", 404, "version label 'old' is not served here; these are:"),
         ("GET /v1/models/ads", None, 404, "model 'ads' is not served here"),
         ("GET /v1/models/search/versions/9", None, 404, "version 9 is not here"),
-        ("GET /v1/models/search/labels/stable", None, 404, "version labels are not served"),
+        ("GET /v1/models/search/labels/candidate", None, 404, "version label 'candidate' is not served here; these"),
         ("GET " + PREDICT, None, 404, "GET /v1/models/search:predict is unknown; there are POST"),
         ("GET /", None, 404, "GET / is unknown"),
     ],

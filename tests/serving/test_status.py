@@ -57,7 +57,7 @@ async def test_the_report_and_the_page_name_what_was_refused(get, server, writer
 
 def test_a_page_says_what_failed_and_runs_nothing():
     now = EPOCH + timedelta(hours=1)
-    held = Held(failed={4: Failure("<script>", again=now)}, loading=5)
+    held = Held(failed={4: Failure("<script>", again=1.0)}, loading=5)
     view = View(held=held, store_seen_at=EPOCH, trouble="no route")
     report = PodReport(
         model="shop/<search>",
@@ -75,7 +75,7 @@ def test_a_page_says_what_failed_and_runs_nothing():
     text = page(report, view, now)
     for part in (
         "base 4 failed",
-        "&lt;script&gt;; tried again at 13:00:00",
+        "&lt;script&gt;; it is tried again",
         "seen 3600.0 s ago; at the last look: no route",
     ):
         assert part in text

@@ -9,8 +9,8 @@ from tests.serving.lineage_writer import LineageWriter
 
 
 @contextmanager
-def _running(program, folder, store):
-    with Engine(program, folder, store, "--batch-sizes=1,8,32", "--background=normal") as engine:
+def _running(program, folder, store, *flags):
+    with Engine(program, folder, store, "--batch-sizes=1,8,32", "--background=normal", *flags) as engine:
         yield engine
 
 
@@ -21,6 +21,14 @@ def _serve(engine, writer):
         assert engine.apply(3, writer.update(3)) == {"ok": True}
     assert engine.tell("publish", base=3, update=3) == {"ok": True}
     assert engine.tell("ready", value=True) == {"ok": True}
+
+
+@contextmanager
+def answering(program, folder, store, writer, *flags):
+    """An engine with flags of its own that answers from version 3.3."""
+    with _running(program, folder, store, *flags) as engine:
+        _serve(engine, writer)
+        yield engine
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from typing import Any
 
 import grpc
@@ -57,7 +58,7 @@ async def test_a_version_is_seen_when_it_is_published_and_can_be_asked_for_after
 WRONG = [
     ("model", {"name": "ads"}, "NOT_FOUND", "model 'ads' is not served here; this server has 'search'"),
     ("version", {"version": 17}, "NOT_FOUND", "version 17 (0.17) is not served here; these are: 3000000003 (3.3)"),
-    ("label", {"version_label": "stable"}, "NOT_FOUND", "version labels such as 'stable' are not served"),
+    ("label", {"version_label": "old"}, "NOT_FOUND", "version label 'old' is not served here; these are: none"),
     ("signature", {"signature_name": "x"}, "INVALID_ARGUMENT", "signature_name 'x' is unknown"),
     (
         "output",
@@ -154,6 +155,52 @@ async def test_status(client, shared):
     assert (found.name, details[:36]) == ("NOT_FOUND", "version 1 is not here; these are: 30")
     asked.model_spec.name = "ads"
     assert (await fails(client.models.GetModelStatus(asked)))[0] is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_label_is_the_newest_version_of_its_base(serving, writer, store):
+    assert serving.load(writer.base(4))["ok"]
+    assert serving.tell("publish", base=4, update=0) == {"ok": True}
+    assert serving.apply(3, writer.update(3)) == {"ok": True}
+    assert serving.tell("publish", base=3, update=4, beside=True) == {"ok": True}
+    assert serving.tell("labels", labels={"stable": 3, "candidate": 4, "old": 2}) == {"ok": True}
+    async with Client(serving.port) as client:
+        for label, version in (("stable", "3.4"), ("candidate", "4.0"), ("", "4.0")):
+            response = await client.predictions.Predict(selecting(version_label=label))
+            assert str(Recomputed(store).check(response)) == version
+        found, details = await fails(client.predictions.Predict(selecting(version_label="old")))
+        assert found is grpc.StatusCode.NOT_FOUND
+        assert "these are: 'candidate' (4.0), 'stable' (3.4)" in details
+        status = get_model_status_pb2.GetModelStatusRequest(model_spec={"name": "search", "version_label": "stable"})
+        (state,) = (await client.models.GetModelStatus(status)).model_version_status
+        assert (state.version, state.state) == (3_000_000_004, AVAILABLE)
+        metadata = get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec={"name": "search", "version_label": "stable"}, metadata_field=["signature_def"]
+        )
+        assert (await client.predictions.GetModelMetadata(metadata)).model_spec.version.value == 3_000_000_004
+
+
+async def test_watching_tells_of_every_change(engine):
+    async with Client(engine.port) as client:
+        health = health_pb2_grpc.HealthStub(client.channel)
+        stream = health.Watch(health_pb2.HealthCheckRequest(service="tensorflow.serving.PredictionService"))
+        other = health.Watch(health_pb2.HealthCheckRequest(service="ads"))
+        assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert (await other.read()).status == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+        for ready in (True, False, True):
+            engine.tell("ready", value=ready)
+            engine.tell("ready", value=ready)
+            expected = "SERVING" if ready else "NOT_SERVING"
+            assert health_pb2.HealthCheckResponse.ServingStatus.Name((await stream.read()).status) == expected
+        other.cancel()
+        begun = time.monotonic()
+        assert await asyncio.to_thread(engine.tell, "drain", grace_seconds=60.0) == {"ok": True}
+        assert (await stream.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert await fails(stream.read()) == (
+            grpc.StatusCode.UNAVAILABLE,
+            "this server ends; watch another replica",
+        )
+        assert await asyncio.to_thread(engine.process.wait, 10) == 0
+        assert time.monotonic() - begun < 30
 
 
 @pytest.mark.parametrize(("name", "code"), [("search", 0), ("ads", grpc.StatusCode.FAILED_PRECONDITION.value[0])])

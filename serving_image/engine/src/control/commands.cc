@@ -43,6 +43,26 @@ class Fields {
     return false;
   }
 
+  bool FlagOrFalse(const char* name) { return Find(name) != nullptr && Flag(name); }
+
+  std::map<std::string, int64_t> Bases(const char* name) {
+    std::map<std::string, int64_t> bases;
+    const json* value = Find(name);
+    constexpr const char* kMust = "must be an object from label to base";
+    if (value == nullptr || !value->is_object()) {
+      Wrong(name, kMust);
+      return bases;
+    }
+    for (const auto& [label, base] : value->items()) {
+      if (base.is_number_integer() && base >= 0 && base <= kMostBase) {
+        bases[label] = base.get<int64_t>();
+      } else {
+        Wrong(name, kMust);
+      }
+    }
+    return bases;
+  }
+
   double Seconds(const char* name) {
     constexpr double kMost = 3600;
     const json* value = Find(name);
@@ -94,7 +114,8 @@ json Apply(Operations* operations, Fields* fields) {
 
 json Publish(Operations* operations, Fields* fields) {
   const VersionId version{fields->Integer("base", kMostBase), fields->Integer("update", kMostUpdate)};
-  return fields->wrong().empty() ? Told(operations->Publish(version)) : json();
+  const bool beside = fields->FlagOrFalse("beside");
+  return fields->wrong().empty() ? Told(operations->Publish(version, beside)) : json();
 }
 
 json Drop(Operations* operations, Fields* fields) {
@@ -111,6 +132,12 @@ json SetReady(Operations* operations, Fields* fields) {
 json SetLoading(Operations* operations, Fields* fields) {
   const std::optional<int64_t> base = fields->BaseOrNone("base");
   if (fields->wrong().empty()) operations->SetLoading(base);
+  return {{"ok", true}};
+}
+
+json SetLabels(Operations* operations, Fields* fields) {
+  auto bases = fields->Bases("labels");
+  if (fields->wrong().empty()) operations->SetLabels(std::move(bases));
   return {{"ok", true}};
 }
 
@@ -135,6 +162,7 @@ const std::map<std::string, Handler>& Handlers() {
       {"drop", Drop},
       {"ready", SetReady},
       {"loading", SetLoading},
+      {"labels", SetLabels},
       {"drain", Drain},
       {"ports", [](Operations* operations, Fields*) { return With(operations->Ports()); }},
       {"stats", [](Operations* operations, Fields*) { return With(operations->Stats()); }},

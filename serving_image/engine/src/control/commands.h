@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -25,10 +26,13 @@ class Operations {
   // `report`: what warming up said.
   virtual Outcome Load(const BaseFolder& folder, nlohmann::json* report) = 0;
   virtual Outcome Apply(const UpdateFile& file) = 0;
-  virtual Outcome Publish(VersionId version) = 0;
+  // `beside`: it can be asked for, but is not answered from by itself.
+  virtual Outcome Publish(VersionId version, bool beside) = 0;
   virtual Outcome Drop(int64_t base) = 0;
   virtual void SetReady(bool ready) = 0;
   virtual void SetLoading(std::optional<int64_t> base) = 0;
+  // Which base goes by which label, all of them.
+  virtual void SetLabels(std::map<std::string, int64_t> bases) = 0;
   virtual nlohmann::json Ports() = 0;
   virtual nlohmann::json Stats() = 0;
   // Takes no more requests and answers those that are inside; the program ends after this.

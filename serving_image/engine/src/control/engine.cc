@@ -147,7 +147,7 @@ Outcome Engine::Apply(const UpdateFile& file) {
   return outcome;
 }
 
-Outcome Engine::Publish(VersionId version) {
+Outcome Engine::Publish(VersionId version, bool beside) {
   std::shared_ptr<Line> line;
   Outcome outcome = Take(version.base, &line);
   if (!outcome.ok()) return outcome;
@@ -157,7 +157,7 @@ Outcome Engine::Publish(VersionId version) {
     return {Outcome::Kind::kRefused, "version " + version.text() + " is not the newest of its base, which is " +
                                          newest->id().text() + "; publish that one"};
   }
-  versions_.Publish(newest);
+  beside ? versions_.Offer(newest) : versions_.Publish(newest);
   return {};
 }
 
@@ -189,6 +189,8 @@ json Engine::Ports() {
 json Engine::Stats() {
   json here = json::array();
   for (const VersionId& id : versions_.Known()) here.push_back(id.text());
+  json labels = json::object();
+  for (const auto& [label, version] : model_.Labels()) labels[label] = version.text();
   const RowBytes rows = tables_.bytes();
   std::string text = metrics_.Text(server_->in_flight());
   text +=
@@ -196,11 +198,8 @@ json Engine::Stats() {
       "# TYPE tandem_engine_row_bytes gauge\n";
   text += "tandem_engine_row_bytes{kind=\"used\"} " + std::to_string(rows.used) + "\n";
   text += "tandem_engine_row_bytes{kind=\"reserved\"} " + std::to_string(rows.reserved) + "\n";
-  return {{"answers", metrics_.answers()},
-          {"errors", metrics_.errors()},
-          {"in_flight", server_->in_flight()},
-          {"versions", std::move(here)},
-          {"text", std::move(text)}};
+  return {{"answers", metrics_.answers()}, {"errors", metrics_.errors()}, {"in_flight", server_->in_flight()},
+          {"versions", std::move(here)},   {"labels", std::move(labels)}, {"text", std::move(text)}};
 }
 
 void Engine::Drain(double grace_seconds) {

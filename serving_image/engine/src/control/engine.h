@@ -38,10 +38,11 @@ class Engine final : public Operations {
 
   Outcome Load(const BaseFolder& folder, nlohmann::json* report) override;
   Outcome Apply(const UpdateFile& file) override;
-  Outcome Publish(VersionId version) override;
+  Outcome Publish(VersionId version, bool beside) override;
   Outcome Drop(int64_t base) override;
   void SetReady(bool ready) override;
   void SetLoading(std::optional<int64_t> base) override;
+  void SetLabels(std::map<std::string, int64_t> bases) override { model_.SetLabels(std::move(bases)); }
   nlohmann::json Ports() override;
   nlohmann::json Stats() override;
   void Drain(double grace_seconds) override;

@@ -108,6 +108,24 @@ std::vector<door::VersionName> ServedModel::Here() const {
   return here;
 }
 
+std::vector<std::pair<std::string, door::VersionName>> ServedModel::Labels() const {
+  const std::vector<door::VersionName> here = Here();
+  std::vector<std::pair<std::string, door::VersionName>> labels;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [label, base] : labels_) {
+    // The newest of a base stands before its others.
+    const auto found = std::find_if(here.begin(), here.end(),
+                                    [base = base](const door::VersionName& version) { return version.base == base; });
+    if (found != here.end()) labels.emplace_back(label, *found);
+  }
+  return labels;
+}
+
+void ServedModel::SetLabels(std::map<std::string, int64_t> bases) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  labels_ = std::move(bases);
+}
+
 std::unique_ptr<door::Worker> ServedModel::NewWorker() {
   auto room = std::make_shared<Room>();
   const std::lock_guard<std::mutex> lock(mutex_);

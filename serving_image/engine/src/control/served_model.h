@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,8 +25,12 @@ class ServedModel final : public door::Model {
 
   std::unique_ptr<const door::Pin> Get(std::optional<int64_t> number) override;
   std::vector<door::VersionName> Here() const override;
+  std::vector<std::pair<std::string, door::VersionName>> Labels() const override;
   size_t most_rows() const override { return most_rows_; }
   std::unique_ptr<door::Worker> NewWorker() override;
+
+  // What bases are called from now on; one that is not in memory has no version to answer with.
+  void SetLabels(std::map<std::string, int64_t> bases);
 
   // Lets go of what engine threads keep for bases that can't be asked for any more.
   void ForgetDropped();
@@ -38,7 +43,8 @@ class ServedModel final : public door::Model {
 
   const Versions* const versions_;
   const size_t most_rows_;
-  std::mutex mutex_;  // guards both lists
+  mutable std::mutex mutex_;  // guards all of these
+  std::map<std::string, int64_t> labels_;
   std::vector<std::pair<std::weak_ptr<const BaseModel>, std::shared_ptr<const door::ModelSpec>>> contracts_;
   std::vector<std::weak_ptr<Room>> rooms_;
 };

@@ -27,7 +27,7 @@ void BatchRunner::Run(const std::vector<Job*>& jobs) {
   if (version != nullptr) return RunOn(*version, jobs);
   const Refusal absent = NotHere(number, model_->Here());
   for (Job* job : jobs) {
-    const Refusal refusal = CheckSelector(options_.served_name, job->request.model);
+    const Refusal refusal = CheckName(options_.served_name, job->request.model.name);
     job->Done(refusal.ok() ? absent : refusal, nullptr);
   }
 }
@@ -59,7 +59,7 @@ void BatchRunner::Admit(const ModelSpec& spec, const std::vector<Job*>& jobs) {
 Refusal BatchRunner::AdmitOne(const ModelSpec& spec, Job* job, Part* part) {
   part->job = job;
   part->from = inputs_.rows();
-  Refusal refusal = CheckSelector(options_.served_name, job->request.model);
+  Refusal refusal = CheckName(options_.served_name, job->request.model.name);
   if (refusal.ok() && job->examples != nullptr) return AdmitExamples(spec, *job->examples, part);
   if (refusal.ok()) refusal = CheckSignature(job->request.model.signature);
   if (refusal.ok()) refusal = Check(spec, job->request, options_.most_rows, &part->checked);

@@ -12,10 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "door/batch_inputs.h"
 #include "door/job.h"
 #include "door/metrics.h"
 #include "door/model.h"
-#include "door/predict_inputs.h"
 
 namespace tandem::serving::door {
 

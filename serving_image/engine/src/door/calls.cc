@@ -66,6 +66,10 @@ void UnaryCall::Finish(grpc::Slice response) {
 }
 
 void UnaryCall::Queue(Job* job, Clock::time_point arrived) {
+  if (!job->request.model.label.empty()) {
+    const Refusal refusal = host_->TakeLabel(&job->request.model);
+    if (!refusal.ok()) return Finish(refusal);
+  }
   job->arrived = Clock::now();
   host_->metrics()->Time(Stage::kDecode, Nanoseconds(job->arrived - arrived));
   job->bytes = message().size();

@@ -28,6 +28,8 @@ class CallHost {
   virtual void AwaitNext(Method method) = 0;
   // The call that began is over, whether or not the client has its answer.
   virtual void End() = 0;
+  // Puts a version in the place of a label.
+  virtual Refusal TakeLabel(ModelSelector* selector) const = 0;
   // Hands a prediction on; false: too many are inside.
   virtual bool Push(Job* job) = 0;
   virtual std::string Overloaded() const = 0;

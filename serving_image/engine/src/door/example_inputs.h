@@ -9,9 +9,9 @@
 
 #include <cstddef>
 
+#include "door/batch_inputs.h"
 #include "door/example_request.h"
 #include "door/model.h"
-#include "door/predict_inputs.h"
 #include "door/refusal.h"
 
 namespace tandem::serving::door {

@@ -45,6 +45,11 @@ class Nudge final : public Event {
   grpc::Alarm alarm_;
 };
 
+// By the clock that never jumps.
+gpr_timespec AfterNow(std::chrono::milliseconds duration) {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(duration.count(), GPR_TIMESPAN));
+}
+
 void Configure(const GrpcOptions& options, grpc::ServerBuilder* builder) {
   builder->SetMaxReceiveMessageSize(static_cast<int>(options.message_bytes));
   builder->SetMaxSendMessageSize(static_cast<int>(options.message_bytes));
@@ -102,6 +107,7 @@ Status GrpcServer::Open() {
   builder.RegisterService(&predictions_);
   builder.RegisterService(&models_);
   builder.RegisterService(&health_);
+  builder.RegisterService(&watching_);
   for (ReflectionService& service : reflections_) builder.RegisterService(&service);
   queue_ = builder.AddCompletionQueue();
   server_ = builder.BuildAndStart();
@@ -115,6 +121,7 @@ Status GrpcServer::Open() {
   for (ReflectionService& service : reflections_) {
     (new ReflectionCall(this, &reflection_, &service, queue_.get()))->Await();
   }
+  (new WatchCall(this, &watchers_, &watching_, queue_.get()))->Await();
   const bool computing = batcher_->options().threads == 0;
   for (int i = 0; i < options_.threads; ++i) {
     threads_.emplace_back([this, computing] { computing ? ComputingLoop() : Loop(); });
@@ -125,7 +132,8 @@ Status GrpcServer::Open() {
 void GrpcServer::SetLoading(std::optional<int64_t> base) { loading_ = base.value_or(kNotLoading); }
 
 void GrpcServer::Stop(std::chrono::milliseconds grace) {
-  if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + grace);
+  watchers_.Close();  // they would stay as long as there is grace
+  if (server_ != nullptr) server_->Shutdown(AfterNow(grace));
   {
     std::unique_lock<std::mutex> lock(mutex_);
     if (ended_) return;
@@ -229,7 +237,7 @@ Refusal GrpcServer::Inform(Method method, std::string_view request, std::string*
     return GetModelStatus(request, served, *model_,
                           loading == kNotLoading ? std::nullopt : std::optional<int64_t>(loading), response);
   }
-  if (method == Method::kHealthCheck) return CheckHealth(request, ready_, response);
+  if (method == Method::kHealthCheck) return CheckHealth(request, watchers_.ready(), response);
   return HandleReloadConfig(request, served, response);
 }
 

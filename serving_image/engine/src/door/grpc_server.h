@@ -24,10 +24,12 @@
 #include "door/batcher.h"
 #include "door/byte_service.h"
 #include "door/calls.h"
+#include "door/health_watch.h"
 #include "door/metrics.h"
 #include "door/model.h"
 #include "door/reflection.h"
 #include "door/reflection_call.h"
+#include "door/selection.h"
 
 namespace tandem::serving::door {
 
@@ -52,7 +54,7 @@ class GrpcServer final : private CallHost {
   const std::vector<int>& ports() const { return ports_; }
 
   // What the health service says; at first it is not ready.
-  void SetReady(bool ready) { ready_ = ready; }
+  void SetReady(bool ready) { watchers_.SetReady(ready); }
   // The base that GetModelStatus calls LOADING.
   void SetLoading(std::optional<int64_t> base);
   size_t in_flight() const { return batcher_->in_flight(); }
@@ -72,6 +74,9 @@ class GrpcServer final : private CallHost {
   void AwaitNext(Method method) override;
   bool Begin(const std::function<void()>& await_next) override;
   void End() override;
+  Refusal TakeLabel(ModelSelector* selector) const override {
+    return door::TakeLabel(options_.runner.served_name, *model_, selector);
+  }
   bool Push(Job* job) override { return batcher_->Push(job); }
   std::string Overloaded() const override;
   std::string_view served_name() const override { return options_.runner.served_name; }
@@ -87,7 +92,8 @@ class GrpcServer final : private CallHost {
   ByteService health_;
   Reflection reflection_;
   ReflectionService reflections_[2];
-  std::atomic<bool> ready_ = false;
+  Watchers watchers_;
+  WatchService watching_;
   std::unique_ptr<Batcher> batcher_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   std::unique_ptr<grpc::Server> server_;

@@ -117,7 +117,8 @@ Refusal GetModelMetadata(std::string_view request, std::string_view served, Mode
   if (fields.size() != 1 || fields[0] != "signature_def") {
     return Refusal::BadRequest("metadata_field is " + ListText(fields) + "; it must be ['signature_def']");
   }
-  const Refusal refusal = CheckSelector(served, selector);
+  Refusal refusal = CheckName(served, selector.name);
+  if (refusal.ok()) refusal = TakeLabel(served, *model, &selector);
   if (!refusal.ok()) return refusal;
   const std::unique_ptr<const Pin> pin = model->Get(selector.version);
   if (pin == nullptr) return NotHere(selector.version, model->Here());
@@ -134,7 +135,8 @@ Refusal GetModelStatus(std::string_view request, std::string_view served, const 
                        std::optional<int64_t> loading_base, std::string* response) {
   ModelSelector selector;
   if (!ParseSelector(request, &selector)) return NoMessage("GetModelStatusRequest");
-  const Refusal refusal = CheckName(served, selector.name);
+  Refusal refusal = CheckName(served, selector.name);
+  if (refusal.ok()) refusal = TakeLabel(served, model, &selector);
   if (!refusal.ok()) return refusal;
   bool found = !selector.version;
   std::string here;
@@ -179,7 +181,6 @@ Refusal HandleReloadConfig(std::string_view request, std::string_view served, st
 }
 
 Refusal CheckHealth(std::string_view request, bool ready, std::string* response) {
-  constexpr int64_t kServing = 1, kNotServing = 2;
   std::string_view service;
   if (!ForEachBytes(request, 1, [&service](std::string_view text) { return service = text, IsUtf8(text); })) {
     return Refusal::BadRequest("the request is no grpc.health.v1.HealthCheckRequest; send it with a stock client");
@@ -188,7 +189,7 @@ Refusal CheckHealth(std::string_view request, bool ready, std::string* response)
     return {Code::kNotFound, "service " + Quoted(service) + " is not here; ask about " + Quoted(kPredictionService) +
                                  ", " + Quoted(kModelService) + " or, without a name, the server"};
   }
-  PutNumber(response, 1, ready ? kServing : kNotServing);
+  PutNumber(response, 1, HealthState(ready));
   return Refusal::None();
 }
 

@@ -29,6 +29,9 @@ Refusal GetModelStatus(std::string_view request, std::string_view served, const 
 // ModelService/HandleReloadConfigRequest: agrees to what is the case already; what is served follows the store.
 Refusal HandleReloadConfig(std::string_view request, std::string_view served, std::string* response);
 
+// grpc.health.v1.HealthCheckResponse.ServingStatus.
+inline int HealthState(bool ready) { return ready ? 1 : 2; }
+
 // grpc.health.v1.Health/Check: of the whole server (no name) or of one of its services.
 Refusal CheckHealth(std::string_view request, bool ready, std::string* response);
 

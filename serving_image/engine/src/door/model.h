@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/status.h"
@@ -86,6 +87,8 @@ class Model {
   virtual std::unique_ptr<const Pin> Get(std::optional<int64_t> number) = 0;
   // What can be asked for, the newest first.
   virtual std::vector<VersionName> Here() const = 0;
+  // The names that versions go by, and the newest version of each that can be asked for.
+  virtual std::vector<std::pair<std::string, VersionName>> Labels() const = 0;
   // Rows that one Run takes.
   virtual size_t most_rows() const = 0;
   virtual std::unique_ptr<Worker> NewWorker() = 0;

@@ -1,11 +1,8 @@
 #include "door/predict_inputs.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
-#include "core/finite.h"
-#include "core/xxh64.h"
 #include "door/text.h"
 
 namespace tandem::serving::door {
@@ -60,13 +57,6 @@ Refusal CheckNames(const ModelSpec& spec, const PredictRequest& request, Checked
 
 std::string ShapeOf(const TensorView& tensor) { return ShapeText(tensor.shape.sizes, Shape::kKept, tensor.shape.rank); }
 
-// How many values a tensor brings, whether as bytes or as a list.
-size_t Values(DType dtype, const TensorView& tensor) {
-  if (dtype == DType::kString) return tensor.strings;
-  if (!tensor.content.empty()) return tensor.content.size() / ItemSize(dtype);
-  return dtype == DType::kInt64 ? tensor.int64s : tensor.floats;
-}
-
 Refusal CheckTensor(const InputSpec& input, const TensorView& tensor) {
   const auto name = [&input] { return "input " + Quoted(input.name); };
   const Shape& shape = tensor.shape;
@@ -101,8 +91,6 @@ Refusal CheckShape(const InputSpec& input, const TensorView& tensor) {
   return Refusal::BadRequest("input " + Quoted(input.name) + " has shape " + ShapeOf(tensor) + "; it must be (batch, " +
                              std::to_string(input.length) + ")" + (input.length == 1 ? " or (batch,)" : ""));
 }
-
-size_t RowsOf(const TensorView& tensor) { return static_cast<size_t>(tensor.shape.sizes[0]); }
 
 // The input whose rows are the request's: the first of the items' side, else the first that has not just one.
 size_t Counting(const ModelSpec& spec, const Checked& checked) {
@@ -145,54 +133,6 @@ Refusal ChooseOutputs(const ModelSpec& spec, const PredictRequest& request, Chec
   return Refusal::None();
 }
 
-void CopyIds(const TensorView& tensor, size_t count, int64_t* ids) {
-  const bool listed = tensor.content.empty();
-  const size_t values = Values(DType::kInt64, tensor);
-  if (count == 0) return;
-  if (values == 1 && count != 1) {
-    int64_t one = 0;
-    listed ? ReadInt64s(tensor, &one) : static_cast<void>(std::memcpy(&one, tensor.content.data(), sizeof one));
-    std::fill_n(ids, count, one);
-  } else if (listed) {
-    ReadInt64s(tensor, ids);
-  } else {
-    std::memcpy(ids, tensor.content.data(), count * sizeof *ids);
-  }
-}
-
-void CopyFloats(const TensorView& tensor, size_t count, float* floats) {
-  const bool listed = tensor.content.empty();
-  if (count == 0) return;
-  if (Values(DType::kFloat32, tensor) == 1 && count != 1) {
-    float one = 0;
-    listed ? ReadFloats(tensor, &one) : static_cast<void>(std::memcpy(&one, tensor.content.data(), sizeof one));
-    std::fill_n(floats, count, one);
-  } else if (listed) {
-    ReadFloats(tensor, floats);
-  } else {
-    std::memcpy(floats, tensor.content.data(), count * sizeof *floats);
-  }
-}
-
-void CopyStrings(const TensorView& tensor, size_t count, int64_t* ids, bool* present) {
-  size_t at = 0;
-  ForEachString(tensor, [&](std::string_view text) {
-    if (at == count) return;  // one value for no rows
-    ids[at] = static_cast<int64_t>(Xxh64(text.data(), text.size()));
-    present[at++] = !text.empty();
-  });
-  if (at == 1 && count > 1) {
-    std::fill_n(ids + 1, count - 1, ids[0]);
-    std::fill_n(present + 1, count - 1, present[0]);
-  }
-}
-
-// The one row of a user for all candidates: `count` values, of which `given` are there.
-template <typename Value>
-void RepeatRow(size_t given, size_t count, Value* values) {
-  for (size_t at = given; at < count; at += given) std::copy_n(values, given, values + at);
-}
-
 }  // namespace
 
 size_t Find(const ModelSpec& spec, std::string_view name, size_t begin) {
@@ -202,6 +142,12 @@ size_t Find(const ModelSpec& spec, std::string_view name, size_t begin) {
     if (spec.inputs[at].name == name) return at;
   }
   return kNoInput;
+}
+
+size_t Values(DType dtype, const TensorView& tensor) {
+  if (dtype == DType::kString) return tensor.strings;
+  if (!tensor.content.empty()) return tensor.content.size() / ItemSize(dtype);
+  return dtype == DType::kInt64 ? tensor.int64s : tensor.floats;
 }
 
 Refusal CheckMostRows(size_t rows, size_t most_rows) {
@@ -220,92 +166,6 @@ Refusal Check(const ModelSpec& spec, const PredictRequest& request, size_t most_
   }
   if (refusal.ok()) refusal = CheckRows(spec, most_rows, checked);
   return refusal.ok() ? ChooseOutputs(spec, request, checked) : refusal;
-}
-
-void BatchInputs::Begin(const ModelSpec& spec) {
-  spec_ = &spec;
-  rows_ = 0;
-  arrays_.resize(spec.inputs.size());
-  columns_.resize(spec.inputs.size());
-}
-
-Refusal BatchInputs::Append(const Checked& checked) {
-  for (size_t i = 0; i < arrays_.size(); ++i) {
-    const InputSpec& input = spec_->inputs[i];
-    const TensorView& tensor = *checked.inputs[i];
-    Array& array = arrays_[i];
-    const auto length = static_cast<size_t>(input.length);
-    const size_t begin = rows_ * length, count = checked.rows * length;
-    const size_t given = std::min(RowsOf(tensor) * length, count);
-    if (input.dtype == DType::kFloat32) {
-      Refusal refusal = AppendFloats(input, tensor, given, count, &array);
-      if (!refusal.ok()) return refusal;
-      continue;
-    }
-    if (array.ids.size() < begin + count) Grow(begin + count, input.dtype == DType::kString, &array);
-    int64_t* ids = array.ids.data() + begin;
-    if (input.dtype == DType::kInt64) {
-      CopyIds(tensor, given, ids);
-    } else {
-      CopyStrings(tensor, given, ids, array.present.get() + begin);
-      RepeatRow(given, count, array.present.get() + begin);
-    }
-    RepeatRow(given, count, ids);
-  }
-  rows_ += checked.rows;
-  return Refusal::None();
-}
-
-BatchInputs::Room BatchInputs::Make(size_t input, size_t rows) {
-  const InputSpec& spec = spec_->inputs[input];
-  Array& array = arrays_[input];
-  const size_t begin = rows_ * static_cast<size_t>(spec.length);
-  const size_t size = begin + rows * static_cast<size_t>(spec.length);
-  if (spec.dtype == DType::kFloat32) {
-    if (array.values.size() < size) array.values.resize(size);
-    return {nullptr, nullptr, array.values.data() + begin};
-  }
-  if (array.ids.size() < size) Grow(size, spec.dtype == DType::kString, &array);
-  return {array.ids.data() + begin, spec.dtype == DType::kString ? array.present.get() + begin : nullptr, nullptr};
-}
-
-void BatchInputs::Grow(size_t size, bool strings, Array* array) {
-  if (strings) {
-    auto present = std::make_unique<bool[]>(size);
-    std::copy_n(array->present.get(), array->ids.size(), present.get());
-    array->present = std::move(present);
-  }
-  array->ids.resize(size);
-}
-
-Refusal BatchInputs::AppendFloats(const InputSpec& input, const TensorView& tensor, size_t given, size_t count,
-                                  Array* array) {
-  const auto length = static_cast<size_t>(input.length);
-  const size_t begin = rows_ * length;
-  if (array->values.size() < begin + count) array->values.resize(begin + count);
-  float* values = array->values.data() + begin;
-  CopyFloats(tensor, given, values);
-  const size_t at = FirstNotFinite(values, given);
-  RepeatRow(given, count, values);
-  if (at == given) return Refusal::None();
-  return Refusal::BadRequest("input " + Quoted(input.name) + " has " + FloatText(values[at]) + " in row " +
-                             std::to_string(at / length) + ", column " + std::to_string(at % length) +
-                             "; send finite numbers only");
-}
-
-Batch BatchInputs::Slice(size_t from, size_t rows) {
-  for (size_t i = 0; i < arrays_.size(); ++i) {
-    const size_t begin = from * static_cast<size_t>(spec_->inputs[i].length);
-    const DType dtype = spec_->inputs[i].dtype;
-    columns_[i] = {};
-    if (dtype == DType::kFloat32) {
-      columns_[i].values = arrays_[i].values.data() + begin;
-    } else {
-      columns_[i].ids = arrays_[i].ids.data() + begin;
-      if (dtype == DType::kString) columns_[i].present = arrays_[i].present.get() + begin;
-    }
-  }
-  return {rows, columns_.data()};
 }
 
 }  // namespace tandem::serving::door

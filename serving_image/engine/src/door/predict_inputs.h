@@ -1,13 +1,12 @@
-// Requests against the model's contract, and into the arrays of a batch. Every refusal names the input and the remedy,
-// in the words of tandem_serving/tensors.py.
+// Requests against the model's contract. Every refusal names the input and the remedy, in the words of
+// tandem_serving/inputs.py.
 //
-// Memory:  BatchInputs keeps one aligned array per input; it grows to the largest batch there was and stays.
-// Threads: Check is pure; a BatchInputs belongs to one thread.
+// Memory:  Checked keeps its vectors; refusals are new strings.
+// Threads: pure functions.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -38,44 +37,8 @@ size_t Find(const ModelSpec& spec, std::string_view name, size_t begin);
 // Refuses more rows than one request may have.
 Refusal CheckMostRows(size_t rows, size_t most_rows);
 
-class BatchInputs {
- public:
-  // Begins an empty batch for this contract, which must outlive it.
-  void Begin(const ModelSpec& spec);
-
-  // Adds the rows of a request that passed Check against the same contract; an input of the user's side that came as
-  // one row is in each of them. Refused when a number is not finite; the
-  // batch is then as it was.
-  Refusal Append(const Checked& checked);
-
-  // Room for so many more rows of an input, of its kind; Keep adds what was written into those of all inputs.
-  struct Room {
-    int64_t* ids = nullptr;
-    bool* present = nullptr;
-    float* values = nullptr;
-  };
-  Room Make(size_t input, size_t rows);
-  void Keep(size_t rows) { rows_ += rows; }
-
-  size_t rows() const { return rows_; }
-
-  // Rows `from` to `from + rows` of the batch; valid until the next call.
-  Batch Slice(size_t from, size_t rows);
-
- private:
-  struct Array {
-    std::vector<int64_t> ids;
-    std::unique_ptr<bool[]> present;  // as many as ids
-    std::vector<float> values;
-  };
-
-  static void Grow(size_t size, bool strings, Array* array);
-  Refusal AppendFloats(const InputSpec& input, const TensorView& tensor, size_t given, size_t count, Array* array);
-
-  const ModelSpec* spec_ = nullptr;
-  size_t rows_ = 0;
-  std::vector<Array> arrays_;
-  std::vector<Column> columns_;
-};
+// How many values a tensor brings, whether as bytes or as a list; how many rows a checked one has.
+size_t Values(DType dtype, const TensorView& tensor);
+inline size_t RowsOf(const TensorView& tensor) { return static_cast<size_t>(tensor.shape.sizes[0]); }
 
 }  // namespace tandem::serving::door

@@ -17,11 +17,19 @@ Refusal CheckName(std::string_view served, std::string_view name) {
   return {Code::kNotFound, "model " + Quoted(name) + " is not served here; this server has " + Quoted(served)};
 }
 
-Refusal CheckSelector(std::string_view served, const ModelSelector& selector) {
-  Refusal refusal = CheckName(served, selector.name);
-  if (!refusal.ok() || selector.label.empty()) return refusal;
-  return {Code::kNotFound, "version labels such as " + Quoted(selector.label) +
-                               " are not served; ask for a version, or leave it out to get the newest"};
+Refusal TakeLabel(std::string_view served, const Model& model, ModelSelector* selector) {
+  if (selector->label.empty() || selector->name != served) return Refusal::None();
+  std::string names;
+  for (const auto& [label, version] : model.Labels()) {
+    if (label == selector->label) {
+      selector->version = version.number();
+      selector->label = {};
+      return Refusal::None();
+    }
+    names += (names.empty() ? "" : ", ") + Quoted(label) + " (" + version.text() + ")";
+  }
+  return {Code::kNotFound, "version label " + Quoted(selector->label) + " is not served here; these are: " +
+                               (names.empty() ? "none" : names) + ". Leave the label out to get the newest"};
 }
 
 Refusal CheckSignature(std::string_view signature) {

@@ -1,5 +1,4 @@
-// Whether this server has what a request names: the model, a version, a signature. The words are those of
-// tandem_serving/predict.py and publish.py.
+// Whether this server has what a request names: the model, a version, a signature.
 //
 // Memory:  returns new strings.
 // Threads: pure functions.
@@ -19,8 +18,9 @@ namespace tandem::serving::door {
 // Another model's name.
 Refusal CheckName(std::string_view served, std::string_view name);
 
-// Another model's name, or a label.
-Refusal CheckSelector(std::string_view served, const ModelSelector& selector);
+// Puts the version that goes by it in the place of a label; a label that no version goes by is refused with those that
+// there are. Another model's label is left as it is.
+Refusal TakeLabel(std::string_view served, const Model& model, ModelSelector* selector);
 
 // Any signature but the one that there is.
 Refusal CheckSignature(std::string_view signature);

@@ -32,15 +32,29 @@ Versions::Pin::Pin(const Versions& versions, int64_t number) : call_(versions.ta
 
 void Versions::Publish(std::shared_ptr<const Version> version) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  Swap(Before({std::move(version)}));
+}
+
+void Versions::Offer(std::shared_ptr<const Version> version) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto& versions = list_.load(std::memory_order_relaxed)->versions;
+  if (versions.empty() || versions.front()->id().base == version->id().base) return;
+  Swap(Before({versions.front(), std::move(version)}));
+}
+
+std::unique_ptr<Versions::List> Versions::Before(std::vector<std::shared_ptr<const Version>> first) const {
   auto next = std::make_unique<List>();
-  const VersionId id = version->id();
-  next->versions.push_back(std::move(version));
-  size_t of_base = 1;
+  next->versions = std::move(first);
   for (const auto& known : list_.load(std::memory_order_relaxed)->versions) {
-    if (known->id() == id || (known->id().base == id.base && ++of_base > kKept)) continue;
-    next->versions.push_back(known);
+    size_t of_base = 0;
+    bool stands = false;
+    for (const auto& version : next->versions) {
+      of_base += version->id().base == known->id().base;
+      stands = stands || version->id() == known->id();
+    }
+    if (!stands && of_base < kKept) next->versions.push_back(known);
   }
-  Swap(std::move(next));
+  return next;
 }
 
 Outcome Versions::Drop(int64_t base) {

@@ -58,6 +58,10 @@ class Versions {
   // Answers from this version from now on.
   void Publish(std::shared_ptr<const Version> version);
 
+  // Lets this version, the newest of a base that is not answered from, be asked for by number. Nothing before the first
+  // Publish.
+  void Offer(std::shared_ptr<const Version> version);
+
   // Lets go of all versions of a base. Refused while it is answered from.
   Outcome Drop(int64_t base);
 
@@ -77,6 +81,8 @@ class Versions {
     std::unique_ptr<const List> list;
   };
 
+  // A list with these in front, and of the others as many of each base as are kept.
+  std::unique_ptr<List> Before(std::vector<std::shared_ptr<const Version>> first) const;
   void Swap(std::unique_ptr<const List> list);
 
   TableSet* const tables_;

@@ -20,8 +20,8 @@ class Noted final : public Operations {
            (file.keyframe ? "keyframe " : "delta ") + file.path + " " + file.watermark;
     return next;
   }
-  Outcome Publish(VersionId version) override {
-    told = "publish " + version.text();
+  Outcome Publish(VersionId version, bool beside) override {
+    told = "publish " + version.text() + (beside ? " beside" : "");
     return next;
   }
   Outcome Drop(int64_t base) override {
@@ -31,6 +31,10 @@ class Noted final : public Operations {
   void SetReady(bool ready) override { told = ready ? "ready" : "not ready"; }
   void SetLoading(std::optional<int64_t> base) override {
     told = "loading " + (base ? std::to_string(*base) : std::string("none"));
+  }
+  void SetLabels(std::map<std::string, int64_t> bases) override {
+    told = "labels";
+    for (const auto& [label, base] : bases) told += " " + label + "=" + std::to_string(base);
   }
   json Ports() override { return {{"ports", {{"[::]:0", 12345}}}}; }
   json Stats() override { return {{"answers", 7}}; }
@@ -55,6 +59,9 @@ TEST(CommandsAreCarriedOut) {
       {R"({"do":"apply","base":17,"update":204,"keyframe":true,"file":"/u"})", "apply 17.204 keyframe /u ",
        R"({"ok":true})"},
       {R"({"do":"publish","base":17,"update":204})", "publish 17.204", R"({"ok":true})"},
+      {R"({"do":"publish","base":17,"update":204,"beside":true})", "publish 17.204 beside", R"({"ok":true})"},
+      {R"({"do":"labels","labels":{"stable":17,"candidate":18}})", "labels candidate=18 stable=17", R"({"ok":true})"},
+      {R"({"do":"labels","labels":{}})", "labels", R"({"ok":true})"},
       {R"({"do":"drop","base":16})", "drop 16", R"({"ok":true})"},
       {R"({"do":"ready","value":true})", "ready", R"({"ok":true})"},
       {R"({"do":"loading","base":18})", "loading 18", R"({"ok":true})"},
@@ -100,6 +107,9 @@ TEST(AMalformedCommandIsABugAndDoesNothing) {
        "apply: \"update\" must be an integer from 0 to 999999999"},
       {R"({"do":"apply","base":1,"update":1,"file":"f"})", "apply: \"keyframe\" must be true or false"},
       {R"({"do":"publish","base":1})", "publish: \"update\" must be an integer from 0 to 999999999"},
+      {R"({"do":"publish","base":1,"update":1,"beside":1})", "publish: \"beside\" must be true or false"},
+      {R"({"do":"labels","labels":[]})", "labels: \"labels\" must be an object from label to base"},
+      {R"({"do":"labels","labels":{"stable":"3"}})", "labels: \"labels\" must be an object from label to base"},
       {R"({"do":"drop"})", "drop: \"base\" must be an integer from 0 to 9000000000"},
       {R"({"do":"ready","value":1})", "ready: \"value\" must be true or false"},
       {R"({"do":"loading"})", "loading: \"base\" must be an integer from 0 to 9000000000"},

@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "core/tests/mutations.h"
+#include "door/batch_inputs.h"
 #include "door/example_inputs.h"
 #include "door/heads.h"
 #include "door/info_messages.h"
-#include "door/predict_inputs.h"
 #include "door/predict_request.h"
 #include "door/reflection.h"
 #include "door/tests/example_maker.h"

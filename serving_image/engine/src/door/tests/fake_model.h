@@ -9,6 +9,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "door/model.h"
@@ -36,6 +38,15 @@ class FakeModel final : public Model {
   std::vector<VersionName> Here() const override {
     const std::lock_guard<std::mutex> lock(mutex_);
     return versions_;
+  }
+
+  std::vector<std::pair<std::string, VersionName>> Labels() const override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return labels_;
+  }
+  void Label(const std::string& label, VersionName version) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    labels_.emplace_back(label, version);
   }
 
   size_t most_rows() const override { return most_rows_; }
@@ -116,6 +127,7 @@ class FakeModel final : public Model {
   bool shut_ = false;
   int waits_ = 0;
   std::vector<VersionName> versions_;
+  std::vector<std::pair<std::string, VersionName>> labels_;
 };
 
 }  // namespace tandem::serving::door::testing

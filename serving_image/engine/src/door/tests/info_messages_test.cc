@@ -143,8 +143,15 @@ TEST(WhatANameLacksIsSaid) {
   ModelSelector label;
   label.name = "search";
   label.label = "stable";
-  CHECK(CheckSelector("search", label).why ==
-        "version labels such as 'stable' are not served; ask for a version, or leave it out to get the newest");
+  FakeModel model;
+  CHECK(TakeLabel("search", model, &label).why ==
+        "version label 'stable' is not served here; these are: none. Leave the label out to get the newest");
+  model.Label("candidate", {4, 1});
+  CHECK(
+      TakeLabel("search", model, &label).why ==
+      "version label 'stable' is not served here; these are: 'candidate' (4.1). Leave the label out to get the newest");
+  model.Label("stable", {3, 3});
+  CHECK(TakeLabel("search", model, &label).ok() && label.version == 3'000'000'003 && label.label.empty());
   CHECK(CheckSignature("x").why == "signature_name 'x' is unknown; leave it out, or send 'serving_default'");
   CHECK(CheckSignature("").ok() && CheckSignature("serving_default").ok());
   CHECK(NotHere(-3, {{3, 3}, {3, 2}}).why ==

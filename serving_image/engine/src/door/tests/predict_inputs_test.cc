@@ -1,12 +1,11 @@
 // The tables of tests/serving/test_tensors.py, on bytes.
-#include "door/predict_inputs.h"
-
 #include <cmath>
 #include <limits>
 #include <string>
 
 #include "core/tests/check.h"
 #include "core/xxh64.h"
+#include "door/batch_inputs.h"
 #include "door/job.h"
 #include "door/tests/request_maker.h"
 

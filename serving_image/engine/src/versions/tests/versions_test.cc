@@ -55,6 +55,26 @@ TEST(GoingBackIsPublishingAgain) {
   CHECK((Texts(shop.versions) == std::vector<std::string>{"17.1", "18.0", "17.0"}));
 }
 
+TEST(WhatIsOfferedCanBeAskedForAndIsNotAnsweredFrom) {
+  Shop shop;
+  const auto first = shop.Loaded(17), second = shop.Loaded(18);
+  shop.versions.Offer(second->newest());
+  CHECK(shop.versions.Known().empty());
+  shop.versions.Publish(first->newest());
+  shop.versions.Offer(second->newest());
+  for (float word = 1; word <= 5; ++word) {
+    ApplyNext(&shop, second.get(), word);
+    shop.versions.Offer(second->newest());
+    shop.versions.Offer(second->newest());
+  }
+  ApplyNext(&shop, first.get(), 1);
+  shop.versions.Offer(first->newest());
+  CHECK((Texts(shop.versions) == std::vector<std::string>{"17.0", "18.5", "18.4", "18.3", "18.2"}));
+  CHECK(Pin(shop.versions)->id().text() == "17.0" && Pin(shop.versions, 18'000'000'005));
+  shop.versions.Publish(second->newest());
+  CHECK((Texts(shop.versions) == std::vector<std::string>{"18.5", "17.0", "18.4", "18.3", "18.2"}));
+}
+
 TEST(APinKeepsItsVersionAndItsRows) {
   Shop shop;
   const auto line = shop.Loaded(17);
