@@ -1,5 +1,9 @@
 #include "core/pages.h"
 
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
@@ -12,23 +16,28 @@
 namespace tandem {
 namespace {
 
+constexpr int kNiceness = 10;
+
 class PageThread {
  public:
   void Ask(Arena* arena) {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!started_) Start();
-    if (std::find(asked_.begin(), asked_.end(), arena) != asked_.end()) return;
-    asked_.push_back(arena);
+    Enqueue(arena);
     wake_.notify_one();
   }
 
   void Forget(Arena* arena) {
     std::unique_lock<std::mutex> lock(mutex_);
-    asked_.erase(std::remove(asked_.begin(), asked_.end(), arena), asked_.end());
     idle_.wait(lock, [&] { return at_ != arena; });
+    asked_.erase(std::remove(asked_.begin(), asked_.end(), arena), asked_.end());
   }
 
  private:
+  void Enqueue(Arena* arena) {
+    if (std::find(asked_.begin(), asked_.end(), arena) == asked_.end()) asked_.push_back(arena);
+  }
+
   // Without a thread (the system has no more) arenas open their own pages.
   void Start() {
     started_ = true;
@@ -39,15 +48,18 @@ class PageThread {
   }
 
   void Run() {
+    // On Linux a priority is a thread's own. Where it may not be changed, pages are made ready at that of the others.
+    setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kNiceness);
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
       wake_.wait(lock, [this] { return !asked_.empty(); });
-      at_ = asked_.front();
+      Arena* const arena = at_ = asked_.front();
       asked_.erase(asked_.begin());
       lock.unlock();
-      at_->PrepareAhead();
+      const bool more = arena->PrepareAhead();
       lock.lock();
       at_ = nullptr;
+      if (more) Enqueue(arena);
       idle_.notify_all();
     }
   }

@@ -4,7 +4,8 @@
 // Threads: all functions from any thread.
 //
 // Zeroing a page of 2 MB costs the one who touches it first a good part of a millisecond, and a batch of new rows may
-// touch several in each column. Here another thread pays. After a fork the child has no such thread: its arenas then
+// touch several in each column. Here another thread pays, page by page in turn for all arenas that asked, and at a lower
+// priority than those it works for. After a fork the child has no such thread: its arenas then
 // open their pages as they reach them, and nothing else changes.
 #pragma once
 
@@ -12,7 +13,7 @@ namespace tandem {
 
 class Arena;
 
-// Has the background thread call arena->PrepareAhead() soon.
+// Has the background thread call arena->PrepareAhead() soon, until there is nothing left to do.
 void PreparePagesOf(Arena* arena);
 
 // Afterwards the background thread does not know the arena. Waits if it is at work on it.
