@@ -6,6 +6,7 @@ Pure translations into the values of ``tandem_wire.config``.
 from collections.abc import Mapping
 
 from tandem_wire.config import (
+    CallGraphConfig,
     Contract,
     KafkaConfig,
     OptimizerConfig,
@@ -22,7 +23,16 @@ from tandem_wire.config import (
 from tandem_wire.errors import InvalidValue
 from tandem_wire.target import Run
 
-from tandem_operator.api import Admission, AdmissionRule, Eviction, OnlineModel, OptimizerForm, Stream, Training
+from tandem_operator.api import (
+    Admission,
+    AdmissionRule,
+    CallGraph,
+    Eviction,
+    OnlineModel,
+    OptimizerForm,
+    Stream,
+    Training,
+)
 
 
 def store_config(model: OnlineModel) -> StoreConfig:
@@ -170,4 +180,12 @@ def server(model: OnlineModel) -> ServerConfig:
         batch_sizes=graph.batch_sizes if graph is not None else (),
         exclude_ops=graph.exclude if graph is not None else (),
         cuda_graph=graph is not None and graph.enabled,
+        call_graph=_call_graph(model.spec.serving.call_graph),
     )
+
+
+def _call_graph(intervals: CallGraph | None) -> CallGraphConfig | None:
+    if intervals is None:
+        return None
+    seconds = intervals.time_interval.total_seconds() if intervals.time_interval is not None else 0.0
+    return CallGraphConfig(intervals.count_interval or 0, seconds)

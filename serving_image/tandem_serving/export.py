@@ -8,11 +8,14 @@ import numpy.typing as npt
 import tensorflow as tf
 from safetensors import SafetensorError, safe_open
 from tandem_wire.bases import WEIGHTS, rows_object
+from tandem_wire.config import CallGraphConfig
 from tandem_wire.model import InputSpec, ModelSpec, Pooling
 from tensorflow.python.framework import op_def_registry
 
 from tandem_serving.errors import BadExport
 from tandem_serving.fold import Program, folded
+from tandem_serving.fold.building import cached
+from tandem_serving.fold.program import Intervals
 
 _FILES = frozenset(
     {"ReadFile", "WholeFileReaderV2", "MatchingFiles", "TFRecordReaderV2", "PyFunc", "PyFuncStateless", "EagerPyFunc"}
@@ -21,18 +24,21 @@ _SAMPLE_ROWS = 64
 Floats = npt.NDArray[np.float32]
 
 
-def program_of(spec: ModelSpec, folder: Path) -> Program:
+def program_of(spec: ModelSpec, folder: Path, call_graph: CallGraphConfig | None = None) -> Program:
     """Make the program of a base.
 
     Args:
       spec: its model.json.
       folder: its serving objects. Of tables only the rows of a sample are read.
+      call_graph: when to take what hangs on weights only anew; None: with each version, folded.
 
     Raises:
       BadExport: the graph is none, keeps state, or does not run as model.json describes it.
     """
     graph = (folder / spec.dense.graph).read_bytes()
     check_graph(graph)
+    if call_graph is not None:
+        return cached(spec, graph, Intervals(call_graph.count_interval, call_graph.time_interval_seconds))
     try:
         weights = _tensors(folder / WEIGHTS)
         given = [weights[f"weights/{each.name}"] for each in spec.weights]

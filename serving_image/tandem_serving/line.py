@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 from tandem_wire.bases import read_base
+from tandem_wire.config import CallGraphConfig
 from tandem_wire.errors import WireError
 from tandem_wire.lineage import Follower, Refusal, Step
 from tandem_wire.lineage.serving import load_model
@@ -125,11 +126,13 @@ class Origin:
       store: the model's store.
       cache: where objects may lie already.
       model: ``namespace/name``; another model's base is refused.
+      call_graph: when what hangs on weights only is taken anew; None: with each version.
     """
 
     store: Store
     cache: Cache
     model: str
+    call_graph: CallGraphConfig | None = None
 
 
 def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> tuple[Line, Advance]:
@@ -160,7 +163,7 @@ def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> 
             if ref.part is Part.SERVING:
                 handover.add(ref.name, origin.cache.open(store, ref, record.called))
         fetched = time.monotonic()
-        because = _add_program(handover, spec, record)
+        because = _add_program(handover, spec, record, origin.call_graph)
         choices = engine.load(base, handover.path, record.watermark)
     line = Line(engine, spec, Version(base, 0), record.watermark, Follower(store, base, origin.model), choices, because)
     try:
@@ -179,10 +182,10 @@ def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> 
     return line, advance
 
 
-def _add_program(handover: Handover, spec: ModelSpec, record: Record) -> str:
+def _add_program(handover: Handover, spec: ModelSpec, record: Record, call_graph: CallGraphConfig | None) -> str:
     """Make the program beside the base's objects; return why its dense part is no chain."""
     try:
-        program = program_of(spec, handover.path)
+        program = program_of(spec, handover.path, call_graph)
         for name, data in program.files().items():
             handover.put(name, data)
     except FileNotFoundError as error:

@@ -88,7 +88,7 @@ class Server:
             )
         )
         self.publisher = Publisher(self.engine)
-        origin = Origin(place.store, Cache(place.cache), config.model)
+        origin = Origin(place.store, Cache(place.cache), config.model, config.call_graph)
         settings = Settings(place.pod, config.poll_seconds)
         self.control = Control(settings, origin, self.publisher, self.metrics, Clocks(now))
         self._forward = Forward(self.engine.address, limits.message_bytes)
@@ -113,7 +113,14 @@ class Server:
         self.ports: dict[str, int] = {}
         self._runners: list[web.AppRunner] = []
         self.metrics.joined.engine = lambda: self.engine.stats().text
-        self.metrics.setting.info({"model": config.model, "engine": "tandem-engine", "cuda_graph": _cuda_graph(config)})
+        self.metrics.setting.info(
+            {
+                "model": config.model,
+                "engine": "tandem-engine",
+                "cuda_graph": _cuda_graph(config),
+                "call_graph": _call_graph(config),
+            }
+        )
 
     def ready(self) -> bool:
         """Whether requests shall come here."""
@@ -207,6 +214,16 @@ def _door(port: int) -> socket.socket:
     if socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     return socket.create_server(("", port))
+
+
+def _call_graph(config: ServerConfig) -> str:
+    """Say when what hangs on weights only is computed, and log what is not with each version."""
+    if config.call_graph is None:
+        return "version"
+    _log.warning(
+        "answers mix new weights with older results, as serving.callGraph asks", **config.call_graph.to_value()
+    )
+    return "intervals"
 
 
 def _cuda_graph(config: ServerConfig) -> str:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tandem_operator import children, trainers
 from tandem_operator.children import FINGERPRINT, Child
-from tandem_wire.config import ServerConfig, TrainerConfig
+from tandem_wire.config import CallGraphConfig, ServerConfig, TrainerConfig
 from tandem_wire.target import Run
 
 from tests.operator.builders import IMAGES, NOW, a_child, b_child, online_model
@@ -115,6 +115,26 @@ def test_trainers_and_servers_can_read_what_they_are_told():
     assert (a.store.url, a.training.optimizer.params) == ("s3://models/shop/search", {"l21": 0.01})
     server = ServerConfig.from_json(env_of(children.serving_deployment(RICH, IMAGES), ServerConfig.VARIABLE))
     assert (server.served_name, server.batch_sizes, server.cuda_graph) == ("search", (1, 8), True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        (None, None),
+        ({"countInterval": 100}, CallGraphConfig(100, 0.0)),
+        ({"timeInterval": "1m30s"}, CallGraphConfig(0, 90.0)),
+        ({"countInterval": 7, "timeInterval": "2s"}, CallGraphConfig(7, 2.0)),
+    ],
+)
+def test_servers_are_told_when_to_take_results_anew(asked, expected):
+    model = online_model({"serving": {"replicas": 1, "callGraph": asked}})
+    server = ServerConfig.from_json(env_of(children.serving_deployment(model, IMAGES), ServerConfig.VARIABLE))
+    assert server.call_graph == expected
+
+
+def test_intervals_without_one_are_refused():
+    with pytest.raises(ValueError, match="give countInterval, timeInterval or both"):
+        online_model({"serving": {"replicas": 1, "callGraph": {}}})
 
 
 def test_b_is_rendered_from_what_its_base_was_made_from():

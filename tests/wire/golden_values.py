@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from tandem_wire.config import (
+    CallGraphConfig,
     Contract,
     KafkaConfig,
     OptimizerConfig,
@@ -164,6 +165,7 @@ VALUES = {
         batch_sizes=(1, 8),
         exclude_ops=("NonMaxSuppression",),
         cuda_graph=True,
+        call_graph=CallGraphConfig(100, 2.5),
     ),
     "report": PodReport(
         model="shop/search",

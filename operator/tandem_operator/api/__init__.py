@@ -37,6 +37,7 @@ from tandem_operator.api.schedule import (
 )
 from tandem_operator.api.serving import (
     Alerts,
+    CallGraph,
     Compression,
     CudaGraph,
     DriftGate,
@@ -122,6 +123,7 @@ __all__ = [
     "AdmissionRule",
     "Alerts",
     "Bootstrap",
+    "CallGraph",
     "Compression",
     "Condition",
     "ConditionType",

@@ -34,6 +34,32 @@ class Gpu(Value):
     cuda_graph: CudaGraph = Field(default=CudaGraph(), description="CUDA Graph over the whole dense computation.")
 
 
+class CallGraph(Value):
+    """When results that hang on weights only are taken anew (S2)."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            ("has(self.countInterval) || has(self.timeInterval)", "give countInterval, timeInterval or both")
+        )
+    )
+
+    count_interval: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        description="They serve this many batches; without it, batches do not count.",
+    )
+    time_interval: Annotated[Duration, Within("1s", "7d")] | None = Field(
+        default=None, description="They serve for less than this; without it, time does not count."
+    )
+
+    @model_validator(mode="after")
+    def _some_interval(self) -> "CallGraph":
+        if self.count_interval is None and self.time_interval is None:
+            raise ValueError("give countInterval, timeInterval or both")
+        return self
+
+
 class Serving(Value):
     """The pods that answer: TensorFlow Serving's gRPC and REST interfaces at the Service NAME-serving."""
 
@@ -44,6 +70,12 @@ class Serving(Value):
         default=None, description="Your own serving image; without one, the operator's default is used."
     )
     gpu: Gpu | None = Field(default=None, description="Serve on GPUs; without it, on CPUs.")
+    call_graph: CallGraph | None = Field(
+        default=None,
+        description="Take results that hang on weights only anew at intervals, as the article's CallGraph operation "
+        "does. Answers then mix new weights with older results, whatever version they name, and run slower; without "
+        "it they are computed once per version and published with it. For comparisons.",
+    )
     resources: Resources = Field(
         default=Resources(requests={"cpu": "250m", "memory": "512Mi"}, limits={"memory": "2Gi"}),
         description="Compute resources of the serving container; GPUs are added by `gpu`.",

@@ -1,16 +1,18 @@
 """From an export to the program that an engine runs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tandem_wire.errors import InvalidValue
 from tandem_wire.model import ModelSpec, Side
 
+from tandem_serving.errors import BadExport
 from tandem_serving.fold import batch_norm, reshape, simplify, sums
 from tandem_serving.fold.chain import NoChain, recognise
 from tandem_serving.fold.checking import check_chain
 from tandem_serving.fold.graph import Graph, Ref, Unfoldable
 from tandem_serving.fold.partition import cut, fold_graph, rest_graph
-from tandem_serving.fold.program import FOLD, REST, Fold, FoldInput, Program, ProgramFeature, Rest, Slot
+from tandem_serving.fold.program import FOLD, REST, Fold, FoldInput, Intervals, Program, ProgramFeature, Rest, Slot
 from tandem_serving.fold.reading import Export
 from tandem_serving.fold.rewrite import rewrite
 from tandem_serving.fold.sizes import integers
@@ -54,6 +56,25 @@ def cached_only(spec: ModelSpec, data: bytes) -> Program:
     """
     export = Export(spec, data)
     return _program(export, export.graph())
+
+
+def cached(spec: ModelSpec, data: bytes, intervals: Intervals) -> Program:
+    """Return what ``cached_only`` does, the results to be taken anew at intervals and not with each version.
+
+    What is cached is older than the weights beside it for up to an interval after each update, and an answer mixes the
+    two, which no version's name says. It is here for those who compare.
+
+    Raises:
+      BadExport: see ``fold``, or the graph can't be followed.
+    """
+    try:
+        program = cached_only(spec, data)
+    except Unfoldable as error:
+        raise BadExport(f"{spec.dense.graph} can't be served with serving.callGraph: {error}") from error
+    if program.fold is None:
+        return program
+    why = "serving.callGraph takes what hangs on weights only at intervals, which runs in TensorFlow"
+    return replace(program, fold=replace(program.fold, intervals=intervals), chain=None, no_chain_because=why)
 
 
 def unfolded(spec: ModelSpec, data: bytes, why: str) -> Program:

@@ -24,12 +24,28 @@ class FoldInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Intervals:
+    """After how many calls or seconds results of the fold graph are too old; 0: calls, or time, do not count."""
+
+    count_interval: int = field(metadata={"json": "count_interval"})
+    time_interval: float = field(metadata={"json": "time_interval"})
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
-    """The graph that runs once per version of the weights."""
+    """The graph that runs once per version of the weights.
+
+    Attributes:
+      graph: name of the object.
+      inputs: what it reads.
+      outputs: its tensors.
+      intervals: None, or when answers take its results anew, as the article's CallGraph operation has it.
+    """
 
     graph: str
     inputs: tuple[FoldInput, ...]
     outputs: tuple[str, ...]
+    intervals: Intervals | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,8 @@ class Program:
     def __post_init__(self) -> None:
         if (self.chain is None) != bool(self.no_chain_because):
             raise InvalidValue("no_chain_because", "must be a sentence exactly where chain is null")
+        if self.chain is not None and self.fold is not None and self.fold.intervals is not None:
+            raise InvalidValue("chain", "must be null where fold has intervals, which only the graph knows of")
         for name, given, wanted in (
             ("rest.features", self.rest.features, self.features),
             ("rest.slots", self.rest.slots, self.slots),
@@ -120,10 +138,8 @@ class Program:
         """Return all objects of the program by name, program.json among them."""
         body = {
             "format": self.FORMAT,
-            "fold": dump(self.fold),
-            "slots": [
-                {k: v for k, v in cast("dict[str, object]", dump(s)).items() if v is not None} for s in self.slots
-            ],
+            "fold": None if self.fold is None else _given(self.fold),
+            "slots": [_given(slot) for slot in self.slots],
             "rest": dump(self.rest),
             "features": dump(self.features),
             "outputs": list(self.outputs),
@@ -176,3 +192,8 @@ class _Form:
     outputs: tuple[str, ...]
     chain: object
     no_chain_because: str = field(metadata={"json": "no_chain_because"})
+
+
+def _given(part: object) -> dict[str, object]:
+    """Return a part's fields without those that are None."""
+    return {name: value for name, value in cast("dict[str, object]", dump(part)).items() if value is not None}

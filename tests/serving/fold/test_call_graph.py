@@ -1,64 +1,59 @@
+"""The article's CallGraph: what is cut, when it is taken anew, and what it costs in answers."""
+
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from tandem_serving.fold import fold
-from tandem_serving.fold.building import cached_only
-from tandem_serving.fold.call_graph import Cached, Intervals, call
+from tandem_serving.errors import BadExport
+from tandem_serving.fold import Program, fold
+from tandem_serving.fold.building import cached, cached_only
+from tandem_serving.fold.program import Intervals
 from tandem_wire.errors import InvalidValue
+from tensorflow.core.framework import graph_pb2
 
 from tests.serving.fold import running
-from tests.serving.fold.test_building import norm_first
+from tests.serving.fold.test_building import head, norm_first
 
-CASES = [
-    ("the first call runs", Intervals(0, 0.0), None, 3.0, True),
-    ("no interval: never again", Intervals(0, 0.0), Cached(0.0, 10**9), 1e9, False),
-    ("every call", Intervals(1, 0.0), Cached(3.0, 1), 3.0, True),
-    ("one more to serve", Intervals(3, 0.0), Cached(3.0, 2), 3.0, False),
-    ("served its calls", Intervals(3, 0.0), Cached(3.0, 3), 3.0, True),
-    ("just before its time", Intervals(0, 0.5), Cached(3.0, 9), 3.4999, False),
-    ("at its time", Intervals(0, 0.5), Cached(3.0, 9), 3.5, True),
-    ("by calls before time", Intervals(2, 9.0), Cached(3.0, 2), 3.1, True),
-    ("by time before calls", Intervals(9, 0.5), Cached(3.0, 2), 4.0, True),
-    ("the clock went back", Intervals(0, 0.5), Cached(3.0, 2), 2.9, True),
-    ("the clock went back, and does not count", Intervals(3, 0.0), Cached(3.0, 2), 2.9, False),
-]
+INTERVALS = Intervals(count_interval=100, time_interval=2.5)
 
 
-@pytest.mark.parametrize(
-    ("intervals", "cached", "now", "runs"), [row[1:] for row in CASES], ids=[row[0] for row in CASES]
-)
-def test_one_call(intervals, cached, now, runs):
-    expected = Cached(now, 1) if runs else Cached(cached.made, cached.calls + 1)
-    assert call(intervals, cached, now) == (runs, expected)
+def test_the_program_says_when_results_are_taken_anew():
+    exported = running.export({"a": 4, "b": 3}, norm_first)
+    program = cached(exported.spec, exported.graph, INTERVALS)
+    assert program.fold.intervals == INTERVALS
+    assert program.chain is None
+    assert program.graphs == cached_only(exported.spec, exported.graph).graphs
+    assert json.loads(program.files()["program.json"])["fold"]["intervals"] == {
+        "count_interval": 100,
+        "time_interval": 2.5,
+    }
+    assert Program.from_files(program.files()) == program
 
 
-@given(st.integers(1, 9), st.integers(1, 60))
-def test_by_calls_alone_it_runs_at_every_nth(interval, calls):
-    cached, ran = None, []
-    for i in range(calls):
-        runs, cached = call(Intervals(interval, 0.0), cached, 0.0)
-        ran += [i] if runs else []
-    assert ran == list(range(0, calls, interval))
+def test_where_nothing_hangs_on_weights_alone_the_program_is_any_other():
+    exported = running.export({"a": 4}, lambda f, weight: {"ctr": head(f["a"], weight)})
+    assert cached(exported.spec, exported.graph, INTERVALS).fold is None
 
 
-@given(st.floats(0.1, 5.0), st.lists(st.floats(0.0, 3.0), max_size=30))
-def test_by_time_alone_no_result_is_served_at_its_age_or_later(interval, gaps):
-    cached, now = None, 0.0
-    for gap in gaps:
-        now += gap
-        _, cached = call(Intervals(0, interval), cached, now)
-        assert now - cached.made < interval
+def test_a_chain_knows_of_no_intervals():
+    program = fold(*_plain())
+    with pytest.raises(InvalidValue, match="must be null where fold has intervals"):
+        replace(program, fold=replace(program.fold, intervals=INTERVALS))
 
 
-@pytest.mark.parametrize(
-    ("intervals", "field"),
-    [((-1, 0.0), "countInterval"), ((0, -0.1), "timeInterval"), ((0, float("nan")), "timeInterval")],
-)
-def test_refused(intervals, field):
-    with pytest.raises(InvalidValue) as raised:
-        Intervals(*intervals)
-    assert raised.value.field == field
+def test_a_graph_that_cant_be_followed_is_refused():
+    spec, graph = _plain()
+    definition = graph_pb2.GraphDef.FromString(graph)
+    first, second = [node for node in definition.node if node.op == "Relu"][:2]
+    first.input[0], second.input[0] = second.name, first.name
+    with pytest.raises(BadExport, match=r"can't be served with serving\.callGraph: .*loop"):
+        cached(spec, definition.SerializeToString(), INTERVALS)
+
+
+def _plain():
+    exported = running.export({"a": 4, "b": 3}, norm_first)
+    return exported.spec, exported.graph
 
 
 def test_what_is_cached_goes_wrong_with_weights_that_move_together():

@@ -10,6 +10,8 @@ from tandem_wire.codec import JsonValue
 from tandem_wire.errors import InvalidValue
 from tandem_wire.model import TableSpec
 
+_MOST = 1_000_000_000  # calls or seconds of an interval
+
 
 class Role(StrEnum):
     """Model A makes bases, Model B makes swift updates."""
@@ -163,6 +165,30 @@ class TrainerConfig(JsonValue):
             raise InvalidValue("streams", "every stream must have a name of its own")
 
 
+@dataclass(frozen=True, slots=True)
+class CallGraphConfig(JsonValue):
+    """When results of what hangs on weights only are taken again (S2), instead of with each version.
+
+    ``count_interval``: they serve this many calls, the one that took them among them; 0: any number.
+    ``time_interval_seconds``: they serve for less than this; 0: any time. They are too old when either says so.
+    """
+
+    count_interval: int = 0
+    time_interval_seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count_interval <= _MOST:
+            raise InvalidValue("countInterval", f"{self.count_interval} must be 0 (not by calls) to {_MOST}")
+        if not 0 <= self.time_interval_seconds <= _MOST:
+            raise InvalidValue(
+                "timeIntervalSeconds", f"{self.time_interval_seconds} must be 0 (not by time) to {_MOST} seconds"
+            )
+        if not self.count_interval and not self.time_interval_seconds:
+            raise InvalidValue(
+                "countInterval", "or timeIntervalSeconds must be above 0; leave both out for each version"
+            )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig(JsonValue):
     """A serving pod, in the environment variable ``TANDEM_SERVER``; its own name is in ``POD_NAME``."""
@@ -179,6 +205,7 @@ class ServerConfig(JsonValue):
     batch_sizes: tuple[int, ...] = ()
     exclude_ops: tuple[str, ...] = ()
     cuda_graph: bool = False
+    call_graph: CallGraphConfig | None = None
 
     def __post_init__(self) -> None:
         _check_model(self.model)

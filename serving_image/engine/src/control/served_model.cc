@@ -70,6 +70,7 @@ class ServedModel::Worker final : public door::Worker {
     if (room_->model != version.model()) {
       room_->Clear();
       room_->scratch = version.dense().NewScratch();
+      room_->scratch->answers = true;
       room_->model = version.model();
     }
     const auto begun = door::Clock::now();

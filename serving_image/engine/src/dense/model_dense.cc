@@ -28,6 +28,7 @@ struct ModelScratch : DenseScratch {
   const FeatureRoom* Room(size_t batch) override {
     engine = dense.EngineOf(batch);
     if (engines[engine] == nullptr) engines[engine] = dense.engines_[engine]->NewScratch();
+    engines[engine]->answers = answers;
     return engines[engine]->Room(batch);
   }
 

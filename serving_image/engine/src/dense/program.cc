@@ -12,6 +12,8 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMany = 65536;  // entries of any list
+constexpr size_t kMostCalls = 1'000'000'000;
+constexpr double kMostSeconds = 1e9;
 
 std::string At(const std::string& list, size_t i) { return list + "[" + std::to_string(i) + "]"; }
 
@@ -24,8 +26,20 @@ std::string File(JsonReader* reader, const json& value, const std::string& place
   return file;
 }
 
+void ReadIntervals(JsonReader* reader, const json& value, Fold* fold) {
+  if (value.is_null() || !reader->Object(value, "fold.intervals", {"count_interval", "time_interval"})) return;
+  Intervals intervals;
+  intervals.calls = reader->Count(reader->Field(value, "count_interval"), "fold.intervals.count_interval", kMostCalls);
+  const json& seconds = reader->Field(value, "time_interval");
+  intervals.seconds = seconds.is_number() ? seconds.get<double>() : -1;
+  if (!(intervals.seconds >= 0 && intervals.seconds <= kMostSeconds)) {
+    reader->Refuse("fold.intervals.time_interval", "must be seconds from 0 to 10^9");
+  }
+  fold->intervals = intervals;
+}
+
 void ReadFold(JsonReader* reader, const json& value, size_t weights, Fold* fold) {
-  if (value.is_null() || !reader->Object(value, "fold", {"graph", "inputs", "outputs"})) return;
+  if (value.is_null() || !reader->Object(value, "fold", {"graph", "inputs", "outputs", "intervals"})) return;
   fold->graph = File(reader, reader->Field(value, "graph"), "fold.graph");
   fold->outputs = reader->Texts(reader->Field(value, "outputs"), "fold.outputs", kMany);
   const json& inputs = reader->List(reader->Field(value, "inputs"), "fold.inputs", kMany);
@@ -45,6 +59,7 @@ void ReadFold(JsonReader* reader, const json& value, size_t weights, Fold* fold)
     }
     fold->inputs.push_back(input);
   }
+  ReadIntervals(reader, reader->Field(value, "intervals"), fold);
 }
 
 void ReadSlot(JsonReader* reader, const json& value, const std::string& place, const std::vector<size_t>& weights,
@@ -160,6 +175,10 @@ Status ParseProgram(const std::string& text, const std::vector<size_t>& weights,
   ReadRest(&reader, reader.Field(document, "rest"), *program, &program->rest);
   const json& chain = reader.Field(document, "chain");
   if (!reader.ok()) return reader.status();
+  if (program->fold.intervals && !chain.is_null()) {
+    reader.Refuse("chain", "must be null where fold has intervals, which only the graph knows of");
+    return reader.status();
+  }
   if (chain.is_null()) {
     program->no_chain_because = reader.Text(reader.Field(document, "no_chain_because"), "no_chain_because");
   } else {

@@ -11,10 +11,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/status.h"
+#include "dense/call_graph.h"
 
 namespace tandem::serving {
 
@@ -54,6 +56,7 @@ struct Fold {
   std::string graph;  // file in the base's folder; empty: nothing to fold
   std::vector<FoldInput> inputs;
   std::vector<std::string> outputs;
+  std::optional<Intervals> intervals;  // when its results are taken again; none: with each version
 };
 
 struct Rest {

@@ -4,18 +4,24 @@
 #include <utility>
 
 #include "core/safetensors.h"  // Quoted
+#include "dense/call_graph.h"
 #include "dense/tensorflow_graph.h"
 
 namespace tandem::serving {
 namespace {
 
-struct TensorFlowWeights : DenseWeights {
+// One version's slots as the graph takes them.
+struct SlotTensors {
   std::shared_ptr<const Slots> slots;
   std::vector<Tensor> tensors;  // of the slots that the graph takes
+};
+
+struct TensorFlowWeights : DenseWeights {
+  std::shared_ptr<const SlotTensors> own;
 
   size_t bytes() const override {
     size_t sum = 0;
-    for (const Floats& slot : *slots) sum += slot.bytes();
+    for (const Floats& slot : *own->slots) sum += slot.bytes();
     return sum;
   }
 };
@@ -33,18 +39,24 @@ struct TensorFlowScratch : DenseScratch {
 class TensorFlowEngine : public Engine {
  public:
   TensorFlowEngine(const Program& program, std::unique_ptr<TensorFlowGraph> graph, std::vector<size_t> sizes)
-      : program_(program), graph_(std::move(graph)), sizes_(std::move(sizes)) {}
+      : program_(program), graph_(std::move(graph)), sizes_(std::move(sizes)) {
+    for (size_t i = 0; i < program_.slots.size(); ++i) {
+      if (!program_.rest.slots[i].empty()) taken_.push_back(i);
+    }
+    if (program_.fold.intervals) call_graph_ = std::make_unique<CallGraph<SlotTensors>>(*program_.fold.intervals);
+  }
 
   const char* name() const override { return "tensorflow"; }
 
   Status Pack(const std::shared_ptr<const Slots>& slots, std::unique_ptr<const DenseWeights>* made) const override {
-    auto weights = std::make_unique<TensorFlowWeights>();
-    weights->slots = slots;
-    for (size_t i = 0; i < program_.slots.size(); ++i) {
-      if (program_.rest.slots[i].empty()) continue;
+    auto own = std::make_shared<SlotTensors>();
+    own->slots = slots;
+    for (size_t i : taken_) {
       const std::vector<size_t>& shape = program_.slots[i].shape;
-      weights->tensors.push_back(Borrow(graph_->api(), (*slots)[i].data(), {shape.begin(), shape.end()}));
+      own->tensors.push_back(Borrow(graph_->api(), (*slots)[i].data(), {shape.begin(), shape.end()}));
     }
+    auto weights = std::make_unique<TensorFlowWeights>();
+    weights->own = std::move(own);
     *made = std::move(weights);
     return {};
   }
@@ -78,7 +90,12 @@ class TensorFlowEngine : public Engine {
     for (const Tensor& tensor : scratch->tensors[static_cast<size_t>(found - sizes_.begin())]) {
       scratch->inputs.push_back(tensor.get());
     }
-    for (const Tensor& tensor : weights.tensors) scratch->inputs.push_back(tensor.get());
+    std::shared_ptr<const SlotTensors> folded = weights.own;
+    if (call_graph_ != nullptr && scratch->answers) folded = call_graph_->Next(folded);
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      const bool made = program_.slots[taken_[i]].fold != kNone;
+      scratch->inputs.push_back((made ? *folded : *weights.own).tensors[i].get());
+    }
     Status status = graph_->Run(scratch->inputs.data(), scratch->outputs.data());
     if (!status.ok()) return status;
     for (size_t k = 0; k < program_.outputs.size(); ++k) {
@@ -104,6 +121,8 @@ class TensorFlowEngine : public Engine {
   const Program& program_;
   std::unique_ptr<TensorFlowGraph> graph_;
   std::vector<size_t> sizes_;
+  std::vector<size_t> taken_;                           // slots that the graph takes
+  std::unique_ptr<CallGraph<SlotTensors>> call_graph_;  // null: each version answers with its own results
 };
 
 }  // namespace

@@ -37,6 +37,9 @@ class DenseScratch {
   // Room for the features of `batch` rows (1 to largest()), valid until the next call. The caller writes rows 0 to
   // batch - 1 of every feature.
   virtual const FeatureRoom* Room(size_t batch) = 0;
+
+  // Whether clients get what is computed on it. Probes and warm-up are no calls in the sense of CallGraph.
+  bool answers = false;
 };
 
 // The dense function of one base.

@@ -199,6 +199,31 @@ TEST(without_a_chain_tensorflow_computes) {
 }
 
 // Everything but TensorFlow, so that sanitizers see it: a builder prepares and warms beside threads that answer.
+TEST(at_intervals_answers_mix_new_weights_with_older_results) {
+  const TensorFlow* api = LoadedTensorFlow();
+  if (api == nullptr) return;
+  json program = json::parse(Text(kTiny + "/program.json"));
+  program["fold"]["intervals"] = {{"count_interval", 3}, {"time_interval", 0}};
+  program["chain"] = nullptr;
+  program.erase("chain_outputs");
+  program["no_chain_because"] = "intervals";
+  const Folder folder({{"program.json", program.dump()}});
+  const auto dense = Opened(folder.path(), api);
+  const Weights old(1), fresh(2);
+  // The heads of the fresh weights behind the old weights' folded layer.
+  Weights mixed(1);
+  for (size_t head : {4, 5}) mixed.values[head] = fresh.values[head];
+  const auto before = Prepared(*dense, old), after = Prepared(*dense, fresh);
+  const auto scratch = dense->NewScratch(), probe = dense->NewScratch();
+  scratch->answers = true;
+  CHECK(Right(*dense, *before, scratch.get(), old, 5));
+  CHECK(Right(*dense, *after, probe.get(), fresh, 5));  // no call
+  CHECK(Right(*dense, *after, scratch.get(), mixed, 5));
+  CHECK(Right(*dense, *after, probe.get(), fresh, 5));
+  CHECK(Right(*dense, *after, scratch.get(), mixed, 1));
+  CHECK(Right(*dense, *after, scratch.get(), fresh, 5));
+}
+
 TEST(threads_answer_while_another_prepares_and_warms) {
   json program = json::parse(Text(kTiny + "/program.json"));
   program["fold"] = nullptr;

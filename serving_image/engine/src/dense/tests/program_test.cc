@@ -44,6 +44,32 @@ TEST(a_chain_is_numbered_and_its_widths_are_worked_out) {
   CHECK(program.slots[5].floats() == 1 && program.slots[6].floats() == 10);
 }
 
+TEST(results_of_the_fold_may_be_taken_at_intervals) {
+  json program = Base(json::array());
+  program["chain"] = nullptr;
+  program.erase("chain_outputs");
+  program["no_chain_because"] = "intervals";
+  program["fold"] = {{"graph", "fold.pb"}, {"inputs", json::array()}, {"outputs", json::array()}};
+  CHECK(!Parsed(program).fold.intervals);
+  program["fold"]["intervals"] = nullptr;
+  CHECK(!Parsed(program).fold.intervals);
+  program["fold"]["intervals"] = {{"count_interval", 100}, {"time_interval", 2.5}};
+  const Program parsed = Parsed(program);
+  CHECK(parsed.fold.intervals->calls == 100 && parsed.fold.intervals->seconds == 2.5);
+  for (const json& wrong : {json(-1), json("x"), json(1e300)}) {
+    program["fold"]["intervals"]["time_interval"] = wrong;
+    Expect("seconds", WhyNot(program), "fold.intervals.time_interval: must be seconds from 0 to 10^9");
+  }
+  program["fold"]["intervals"] = {{"count_interval", 0.5}, {"time_interval", 0}};
+  Expect("calls", WhyNot(program), "fold.intervals.count_interval: must be a whole number");
+  program = Base({Concat()});
+  program["fold"] = {{"graph", "fold.pb"},
+                     {"inputs", json::array()},
+                     {"outputs", json::array()},
+                     {"intervals", {{"count_interval", 1}, {"time_interval", 0}}}};
+  Expect("chain", WhyNot(program), "chain: must be null where fold has intervals");
+}
+
 TEST(an_output_may_be_a_feature_and_stand_twice) {
   json program = Base({Concat()}, {"p", "q"});
   program["chain_outputs"] = {"f:c", "f:c"};
