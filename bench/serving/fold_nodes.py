@@ -24,8 +24,8 @@ def fold_nodes() -> Iterator[Figure]:
         "exported": [float(_nodes(model.graph))],
     }
     setting = (
-        f"inputs counted; the engine runs them as a chain of {len(program.chain or ())} steps; grappler_frozen: weights "
-        "as constants, so that every update would make the graph anew"
+        f"inputs counted; the engine runs them as a chain of {len(program.chain or ())} steps; grappler_frozen: "
+        "weights as constants, so that every update would make the graph anew"
     )
     yield compare("fold_nodes", setting, "nodes", runs, load=machine.load())
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bench.serving.model import DIM, EPSILON, HIDDEN, IDS, NUMBERS, TASKS
+from bench.serving.model import EPSILON, HIDDEN, IDS, NUMBERS, TASKS
 
 Floats = npt.NDArray[np.float32]
 Keys = npt.NDArray[np.int64]
@@ -24,17 +25,15 @@ class Folded:
         """Of the input and every layer."""
         return (self.kernels[0].shape[0], *(kernel.shape[1] for kernel in self.kernels))
 
-    def answers(self, values: Floats, ids: Keys, numbers: Floats) -> Floats:
-        """Answer rows of ids and numbers; float32 of shape (rows, tasks).
+    def answers(self, values: Floats, inputs: Sequence[npt.NDArray[Any]]) -> Floats:
+        """Answer rows; float32 of shape (rows, tasks).
 
         Args:
           values: the table's rows, that of key k in place k; an id beyond them is a row of zeros.
-          ids: of shape (rows, ``IDS``).
-          numbers: of shape (rows, ``NUMBERS``).
+          inputs: ids and numbers of shape (rows, their length), in the order of the model's inputs.
         """
-        known = ids < len(values)
-        rows = np.where(known[..., None], values[np.where(known, ids, 0)], 0)
-        x = np.concatenate([rows.reshape(len(ids), IDS * DIM), numbers], axis=1).astype(np.float64)
+        columns = [_rows(values, each).reshape(len(each), -1) if each.dtype == np.int64 else each for each in inputs]
+        x = np.concatenate(columns, axis=1).astype(np.float64)
         for kernel, bias in zip(self.kernels[:-1], self.biases[:-1], strict=True):
             x = np.maximum(x @ kernel + bias, 0)
         return (1 / (1 + np.exp(-(x @ self.kernels[-1] + self.biases[-1])))).astype(np.float32)
@@ -61,6 +60,12 @@ def questions(seed: int, rows: int, table_rows: int) -> tuple[Keys, Floats]:
     random = np.random.default_rng(seed)
     ids = random.integers(0, table_rows, (rows, IDS), dtype=np.int64)
     return ids, random.normal(0, 1, (rows, NUMBERS)).astype(np.float32)
+
+
+def _rows(values: Floats, ids: Keys) -> Floats:
+    known = ids < len(values)
+    found: Floats = np.where(known[..., None], values[np.where(known, ids, 0)], 0)
+    return found
 
 
 def _norm(weights: Mapping[str, Floats], name: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

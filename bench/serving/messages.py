@@ -1,9 +1,10 @@
 """Requests as bytes, for TensorFlow Serving's Predict and for the ModelInfer that Triton takes, and their answers."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +26,16 @@ _RECORD = struct.Struct("<IIdd")
 
 
 def predict(ids: Keys, numbers: Floats) -> bytes:
+    """Write a PredictRequest of the model's two inputs."""
+    return predict_of({"ids": ids, "numbers": numbers})
+
+
+def predict_of(inputs: Mapping[str, npt.NDArray[Any]]) -> bytes:
     """Write a PredictRequest."""
     request = predict_pb2.PredictRequest()
     request.model_spec.name = SERVED
-    request.inputs["ids"].CopyFrom(tf.make_tensor_proto(ids))
-    request.inputs["numbers"].CopyFrom(tf.make_tensor_proto(numbers))
+    for name, values in inputs.items():
+        request.inputs[name].CopyFrom(tf.make_tensor_proto(values))
     data: bytes = request.SerializeToString(deterministic=True)
     return data
 

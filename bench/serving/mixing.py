@@ -74,7 +74,7 @@ def mixing(scale: ServingScale) -> Iterator[Figure]:
             load.told(client, seconds)
             if base != bases[-1]:
                 pod.until(lambda base=base: pod.published(base + 1) > 0, _PATIENCE)  # type: ignore[misc]
-            history = History(made, base, {slot: changes[kind] for slot, kind in slots.items()})
+            history = History(_table(made, base), base, {slot: changes[kind] for slot, kind in slots.items()})
             _judge(judged, history, asked, list(messages.read_record(record)))
         errors = _errors(pod.metrics())
     setting = (
@@ -85,13 +85,22 @@ def mixing(scale: ServingScale) -> Iterator[Figure]:
     yield compare("mixed_answers", setting, "answers", {"ours": [float(judged.mixed)]}, load=before)
 
 
-class History:
-    """The versions of one base, computed in NumPy in their order."""
+def _table(made: World, base: int) -> Floats:
+    return made.values if base == 1 else rows(base, np.arange(_TABLE_ROWS, dtype=np.int64))
 
-    def __init__(self, made: World, base: int, changes: Mapping[int, Change]) -> None:
+
+class History:
+    """The versions of one base, and the first of the next, computed in NumPy in their order.
+
+    Args:
+      table: the rows of the base.
+      base: its number.
+      changes: its updates by their slots.
+    """
+
+    def __init__(self, table: Floats, base: int, changes: Mapping[int, Change]) -> None:
         self._base = base
         self._changes = changes
-        table = made.values if base == 1 else rows(base, np.arange(_TABLE_ROWS, dtype=np.int64))
         self._values = table.copy()
         self._folded = fold(served_weights(base))
         self._at = 0
@@ -112,7 +121,7 @@ class History:
 
     def answers(self, ids: Keys, numbers: Floats) -> Floats:
         """Answer as that version does."""
-        return self._folded.answers(self._values, ids, numbers)
+        return self._folded.answers(self._values, [ids, numbers])
 
 
 def _planted(kind: int, asked: Sequence[tuple[Keys, Floats]]) -> Change:

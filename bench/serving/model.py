@@ -3,6 +3,7 @@
 Batch norm on the input and before each activation, so four of them, and two heads, CTR and CVR: 0.80 MFLOP per sample.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,6 +20,10 @@ NUMBERS: Final = 13
 HIDDEN: Final = (512, 256, 128)
 TASKS: Final = ("ctr", "cvr")
 EPSILON: Final = 1e-3
+INPUTS: Final = (
+    InputSpec("ids", DType.INT64, "ids", Pooling.NONE, IDS),
+    InputSpec("numbers", DType.FLOAT32, None, Pooling.NONE, NUMBERS),
+)
 _NORM: Final = ("gamma", "beta", "moving_mean", "moving_variance")
 
 
@@ -31,21 +36,23 @@ class ServedModel:
     weights: dict[str, Floats]
 
 
-def served_model(seed: int) -> ServedModel:
-    """Build the model; weights are drawn from ``seed`` and keep activations near unit size."""
+def served_model(seed: int, inputs: Sequence[InputSpec] = INPUTS) -> ServedModel:
+    """Build the model; weights are drawn from ``seed`` and keep activations near unit size.
+
+    Args:
+      seed: of the weights.
+      inputs: in the order in which the first layer reads them; together ``IDS`` ids and ``NUMBERS`` numbers.
+    """
     weights = served_weights(seed)
     spec = ModelSpec(
         name="served",
-        inputs=(
-            InputSpec("ids", DType.INT64, "ids", Pooling.NONE, IDS),
-            InputSpec("numbers", DType.FLOAT32, None, Pooling.NONE, NUMBERS),
-        ),
+        inputs=tuple(inputs),
         tables=(TableSpec("ids", DIM, Group.CHANGING),),
         weights=tuple(WeightSpec(name, weight.shape) for name, weight in weights.items()),
         dense=DenseSpec(
             "dense.graph.pb",
-            ("ids", "numbers"),
-            ("feature_0:0", "feature_1:0"),
+            tuple(each.name for each in inputs),
+            tuple(f"feature_{i}:0" for i in range(len(inputs))),
             tuple(f"weight_{i}:0" for i in range(len(weights))),
             tuple(f"output_{i}:0" for i in range(len(TASKS))),
         ),
@@ -89,9 +96,11 @@ def _graph(spec: ModelSpec) -> bytes:
     with tf.Graph().as_default() as graph:
         placeholder = tf.compat.v1.placeholder
         weights = {w.name: placeholder(tf.float32, w.shape, f"weight_{i}") for i, w in enumerate(spec.weights)}
-        ids = placeholder(tf.float32, [None, IDS * DIM], "feature_0")
-        numbers = placeholder(tf.float32, [None, NUMBERS], "feature_1")
-        x = _norm(tf.concat([ids, numbers], axis=1), weights, "input")
+        features = [
+            placeholder(tf.float32, [None, each.length * (1 if each.table is None else DIM)], f"feature_{i}")
+            for i, each in enumerate(spec.inputs)
+        ]
+        x = _norm(tf.concat(features, axis=1), weights, "input")
         for i in range(len(HIDDEN)):
             x = tf.nn.relu(_norm(_dense(x, weights, str(i)), weights, str(i)))
         for i, task in enumerate(TASKS):

@@ -10,6 +10,7 @@ from bench.serving.mixing import mixing
 from bench.serving.scale import SMOKE, ServingScale
 from bench.serving.swaps import swaps
 from bench.serving.throughput import throughput
+from bench.serving.user_once import user_once
 
 __all__ = ["SMOKE", "ServingScale", "parts"]
 
@@ -19,6 +20,7 @@ def parts(scale: ServingScale) -> Mapping[str, Callable[[], Iterator[Figure]]]:
     return {
         "fold": fold_nodes,
         "throughput": lambda: throughput(scale),
+        "user_once": lambda: user_once(scale),
         "updates": lambda: beside_updates(scale),
         "swaps": lambda: swaps(scale),
         "mixing": lambda: mixing(scale),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from tandem_wire.config import StoreConfig
+from tandem_wire.model import InputSpec
 from tandem_wire.store import open_store
 
 from bench.serving import messages
@@ -18,7 +19,7 @@ from bench.serving.folded import Folded, fold, questions
 from bench.serving.lineage import Lineage
 from bench.serving.load import Way
 from bench.serving.messages import MODEL_INFER, PREDICT
-from bench.serving.model import ServedModel, rows, served_model
+from bench.serving.model import INPUTS, ServedModel, rows, served_model
 from bench.serving.sides import empty, triton
 from bench.serving.sides.empty import Empty
 from bench.serving.sides.server import ask
@@ -68,12 +69,12 @@ class World:
 
 
 @contextmanager
-def world(table_rows: int) -> Iterator[World]:
+def world(table_rows: int, inputs: Sequence[InputSpec] = INPUTS) -> Iterator[World]:
     """Make the model durable as base 1, which pods shall answer from."""
     with tempfile.TemporaryDirectory(prefix="tandem-bench-") as name:
         folder = Path(name)
         lineage = Lineage(open_store(StoreConfig(f"file://{folder / 'store'}")))
-        model = served_model(_BASE)
+        model = served_model(_BASE, inputs)
         values = rows(_BASE, np.arange(table_rows, dtype=np.int64))
         lineage.base(_BASE, model, values)
         lineage.serve(_BASE)
@@ -103,15 +104,15 @@ class Sides:
         )
         for size in sizes:
             ids, numbers = questions(0, size, len(made.values))
-            expected = folded.answers(made.values, ids, numbers)
+            expected = folded.answers(made.values, [ids, numbers])
             answer = ask(pod.port, PREDICT, messages.predict(ids, numbers))
-            _check("ours", messages.predicted(answer)[1], expected)
+            check("ours", messages.predicted(answer)[1], expected)
             yield ("ours", size), Way(pod.port, PREDICT, made.bodies("predict", size))
             for form in triton.FORMS:
                 model = model_name(form)
                 bodies = made.bodies(model, size, lambda i, n, model=model: messages.infer(model, i, n))  # type: ignore[misc]
                 inferred = messages.inferred(ask(server.port, MODEL_INFER, messages.infer(model, ids, numbers)))
-                _check(f"triton {form}", inferred, expected)
+                check(f"triton {form}", inferred, expected)
                 yield (f"triton {form}", size), Way(server.port, MODEL_INFER, bodies)
         ids, numbers = questions(0, 1, len(made.values))
         (made.folder / "answer").write_bytes(ask(pod.port, PREDICT, messages.predict(ids, numbers)))
@@ -122,7 +123,12 @@ class Sides:
             yield (f"empty {form}", 1), Way(nothing.port, PREDICT, made.folder / "predict-1")
 
 
-def _check(name: str, answers: Floats, expected: Floats) -> None:
+def check(name: str, answers: Floats, expected: Floats) -> None:
+    """Stop unless a side answers as the model does.
+
+    Raises:
+      SideFailed: it does not.
+    """
     off = float(np.abs(answers - expected).max())
     if not off <= TOLERANCE:
         raise SideFailed(f"{name} answers otherwise than the model, by {off:.1e}; it may be {TOLERANCE:.0e}")

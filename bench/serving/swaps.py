@@ -44,8 +44,8 @@ def swaps(scale: ServingScale) -> Iterator[Figure]:
             running = Running(made, pod, inside, way)
             taken = [_swap(scale, running, 2 - i % 2) for i in range(scale.swaps)]
         what = (
-            f"{share:.0%} of {scale.swap_rows:,} rows differ, and all dense weights; to and fro, the first time from the "
-            "store, then from the pod's disk; from the target to the first answer "
+            f"{share:.0%} of {scale.swap_rows:,} rows differ, and all dense weights; to and fro, the first time from "
+            "the store, then from the pod's disk; from the target to the first answer "
             f"{statistics.median(swap.seconds for swap in taken):.1f} s"
         )
         setting = (

@@ -12,7 +12,7 @@ def options(**told):
     return argparse.Namespace(smoke=False, only=None, **{**defaults, **told})
 
 
-@pytest.mark.parametrize("name", ["ops", "ops-grid", "training"])
+@pytest.mark.parametrize("name", ["ops", "ops-grid", "training", "serving"])
 def test_every_bench_has_parts_that_are_not_begun_before_asked(name):
     assert parts(name, options())
 
