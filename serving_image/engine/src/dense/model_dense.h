@@ -33,6 +33,7 @@ class ModelDense : public Dense {
   void Add(std::unique_ptr<Engine> engine, double tolerance);
   void Without(const std::string& why) { without_.push_back(why); }  // for the report
   const Program& program() const { return program_; }
+  const FoldRunner* fold() const { return fold_.get(); }
   const std::vector<size_t>& sizes() const { return sizes_; }
 
   size_t features() const override { return program_.features.size(); }

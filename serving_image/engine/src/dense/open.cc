@@ -90,7 +90,8 @@ Status OpenDense(const DenseOptions& options, const std::string& folder, const s
   } else {
     dense->Without("no chain: " + program.no_chain_because);
   }
-  *made = std::move(dense);
+  const PlainParts parts{&dense->program(), dense->fold(), dense->sizes()};
+  *made = WithGraph(options.tensorflow, folder, options.graph, parts, std::move(dense));
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/status.h"
+#include "dense/graph_dense.h"
 #include "dense/tensorflow_api.h"
 #include "versions/dense.h"
 
@@ -19,6 +20,7 @@ struct DenseOptions {
   const TensorFlow* tensorflow = nullptr;            // null: chains only; outlives every Dense
   std::vector<size_t> sizes = {1, 8, 32, 128, 512};  // batch sizes that are warmed; the greatest is a Run's largest
   bool bfloat16 = false;                             // whether the model's export found that it may
+  GraphOptions graph;                                // whether a captured graph computes where the base has one
 };
 
 // Reads program.json and its graphs in `folder`. `weights`: how many floats each of model.json's weights has.

@@ -47,6 +47,7 @@ Status LoadTensorFlow(const std::string& path, std::unique_ptr<const TensorFlow>
   FIND(TF_DeleteGraph);
   FIND(TF_NewImportGraphDefOptions);
   FIND(TF_DeleteImportGraphDefOptions);
+  FIND(TF_ImportGraphDefOptionsSetDefaultDevice);
   FIND(TF_GraphImportGraphDef);
   FIND(TF_GraphOperationByName);
   FIND(TF_OperationNumOutputs);
@@ -57,6 +58,10 @@ Status LoadTensorFlow(const std::string& path, std::unique_ptr<const TensorFlow>
   FIND(TF_DeleteSessionOptions);
   FIND(TF_SetConfig);
   FIND(TF_NewSession);
+  FIND(TF_SessionListDevices);
+  FIND(TF_DeviceListCount);
+  FIND(TF_DeviceListType);
+  FIND(TF_DeleteDeviceList);
   FIND(TF_CloseSession);
   FIND(TF_DeleteSession);
   FIND(TF_SessionRun);

@@ -24,6 +24,7 @@ struct TF_Operation;
 struct TF_Session;
 struct TF_SessionOptions;
 struct TF_ImportGraphDefOptions;
+struct TF_DeviceList;
 struct TF_Buffer {
   const void* data;
   size_t length;
@@ -36,6 +37,7 @@ struct TF_Output {
 
 inline constexpr int kTensorFlowOk = 0;
 inline constexpr int kTensorFlowFloat = 1;
+inline constexpr int kTensorFlowString = 7;
 
 struct TensorFlow {
   const char* (*TF_Version)();
@@ -54,6 +56,7 @@ struct TensorFlow {
   void (*TF_DeleteGraph)(TF_Graph*);
   TF_ImportGraphDefOptions* (*TF_NewImportGraphDefOptions)();
   void (*TF_DeleteImportGraphDefOptions)(TF_ImportGraphDefOptions*);
+  void (*TF_ImportGraphDefOptionsSetDefaultDevice)(TF_ImportGraphDefOptions*, const char* device);
   void (*TF_GraphImportGraphDef)(TF_Graph*, const TF_Buffer*, const TF_ImportGraphDefOptions*, TF_Status*);
   TF_Operation* (*TF_GraphOperationByName)(TF_Graph*, const char* name);
   int (*TF_OperationNumOutputs)(TF_Operation*);
@@ -64,6 +67,10 @@ struct TensorFlow {
   void (*TF_DeleteSessionOptions)(TF_SessionOptions*);
   void (*TF_SetConfig)(TF_SessionOptions*, const void* config, size_t bytes, TF_Status*);
   TF_Session* (*TF_NewSession)(TF_Graph*, const TF_SessionOptions*, TF_Status*);
+  TF_DeviceList* (*TF_SessionListDevices)(TF_Session*, TF_Status*);
+  int (*TF_DeviceListCount)(const TF_DeviceList*);
+  const char* (*TF_DeviceListType)(const TF_DeviceList*, int index, TF_Status*);
+  void (*TF_DeleteDeviceList)(TF_DeviceList*);
   void (*TF_CloseSession)(TF_Session*, TF_Status*);
   void (*TF_DeleteSession)(TF_Session*, TF_Status*);
   void (*TF_SessionRun)(TF_Session*, const TF_Buffer* options, const TF_Output* inputs, TF_Tensor* const* input_values,

@@ -3,29 +3,16 @@
 #include <cstdlib>
 
 #include "core/safetensors.h"  // Quoted
+#include "dense/tensorflow_outcome.h"
 
 namespace tandem::serving {
 namespace {
 
-// tensorflow.ConfigProto: intra_op_parallelism_threads (field 2) = 1, inter_op_parallelism_threads (field 5) = -1,
-// which runs a session in the thread that calls it.
-constexpr unsigned char kAlone[] = {0x10, 0x01, 0x28, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01};
-
-class Outcome {
- public:
-  explicit Outcome(const TensorFlow& api) : api_(api), status_(api.TF_NewStatus()) {}
-  ~Outcome() { api_.TF_DeleteStatus(status_); }
-  Outcome(const Outcome&) = delete;
-  Outcome& operator=(const Outcome&) = delete;
-
-  operator TF_Status*() { return status_; }
-  bool ok() const { return api_.TF_GetCode(status_) == kTensorFlowOk; }
-  Status Refusal(const std::string& what) const { return Status::Refused(what + ": " + api_.TF_Message(status_)); }
-
- private:
-  const TensorFlow& api_;
-  TF_Status* status_;
-};
+// tensorflow.ConfigProto: device_count (field 1) of GPU = 0, so that it computes on the CPU wherever it runs;
+// intra_op_parallelism_threads (field 2) = 1, inter_op_parallelism_threads (field 5) = -1, which runs a session in the
+// thread that calls it.
+constexpr unsigned char kAlone[] = {0x0a, 0x07, 0x0a, 0x03, 'G',  'P',  'U',  0x10, 0x00, 0x10, 0x01,
+                                    0x28, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01};
 
 }  // namespace
 

@@ -9,6 +9,9 @@ import json
 from pathlib import Path
 
 import tensorflow as tf
+from tandem_serving.fold.program import Program
+from tandem_serving.graph.capture import capture
+from tandem_serving.graph.plan import GRAPH, PLAN, Plan
 
 WIDTHS = (2, 4, 4)
 HIDDEN = 6
@@ -83,12 +86,50 @@ def program() -> dict[str, object]:
     }
 
 
+def variant(plan: Plan, kind: str) -> bytes:
+    """A captured graph under the same names that does not compile, answers wrongly, or fails on some batches."""
+    graph = tf.Graph()
+    with graph.as_default():
+        features = v1.placeholder(tf.float32, [None, sum(WIDTHS)], plan.features[:-2])
+        slots = []
+        for i, (shape, held) in enumerate(zip(SLOTS.values(), plan.slots, strict=True)):
+            value = v1.placeholder(tf.float32, shape, held.value[:-2])
+            tf.raw_ops.GetSessionHandle(value=value, name=held.keep[:-2])
+            handle = v1.placeholder(tf.string, [], held.held[:-2])
+            slots.append(tf.raw_ops.GetSessionTensor(handle=handle, dtype=tf.float32, name=f"slot_{i}"))
+            slots[-1].set_shape(shape)
+
+        def layers(x: tf.Tensor, ctr: tf.Tensor, cvr: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+            hidden = tf.nn.relu(tf.matmul(x, kernel) + bias)
+            answers = tf.stack([tf.reshape(tf.sigmoid(tf.matmul(hidden, head)), [-1]) for head in (ctr, cvr)])
+            if kind == "wrong":
+                answers += 0.5
+            if kind == "uncompiled":
+                answers += tf.cast(tf.strings.length(tf.strings.as_string(answers)), tf.float32)
+            return answers
+
+        given = tf.debugging.check_numerics(features, "a test's") if kind == "fragile" else features
+        compiled = tf.function(layers, jit_compile=True, autograph=False)
+        tf.identity(compiled(given, *slots), plan.answers[:-2])
+        gone = v1.placeholder(tf.string, [], plan.forget.held[:-2])
+        tf.raw_ops.DeleteSessionTensor(handle=gone, name=plan.forget.operation)
+    data: bytes = graph.as_graph_def().SerializeToString()
+    return data
+
+
 def main() -> None:
     """Write the files."""
     folder = Path(__file__).parent
     folder.joinpath("fold.pb").write_bytes(fold())
     folder.joinpath("rest.pb").write_bytes(rest())
     folder.joinpath("program.json").write_text(json.dumps(program(), indent=1) + "\n")
+    names = ("program.json", "fold.pb", "rest.pb")
+    captured = capture(Program.from_files({name: folder.joinpath(name).read_bytes() for name in names}))
+    for name, data in captured.files.items():
+        folder.joinpath(name).write_bytes(data)
+    plan = Plan.from_json(captured.files[PLAN])
+    for kind in ("uncompiled", "wrong", "fragile"):
+        folder.joinpath(GRAPH).with_suffix(f".{kind}.pb").write_bytes(variant(plan, kind))
 
 
 if __name__ == "__main__":
