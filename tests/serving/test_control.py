@@ -220,31 +220,18 @@ def test_delays_grow_to_a_bound(pod):
     assert len(set(delays)) > 20
 
 
-def test_a_base_whose_load_the_store_interrupts_is_tried_again_later(pod, writer, monkeypatch):
+@pytest.mark.parametrize("at", ["control.load", "line.Line.advance"], ids=["its objects", "its log"])
+def test_a_base_that_the_store_interrupts_leaves_nothing_behind_and_is_tried_again_later(pod, writer, monkeypatch, at):
     def away(*_):
         raise AWAY
 
     writer.base(3)
     writer.target(stable=3)
     with monkeypatch.context() as patched:
-        patched.setattr("tandem_serving.control.load", away)
+        patched.setattr(f"tandem_serving.{at}", away)
         assert pod.turn().version is None
     assert pod.turn().version is None
     assert pod.control.view.refused == ()
-    pod.clock += 60
-    pod.now -= timedelta(days=1)  # a clock that people set is no matter
-    assert pod.turn().version == Version(3, 0)
-
-
-def test_a_log_that_can_not_be_read_while_a_base_is_loaded_leaves_nothing_behind(pod, writer, monkeypatch):
-    def away(_):
-        raise AWAY
-
-    writer.base(3)
-    writer.target(stable=3)
-    with monkeypatch.context() as patched:
-        patched.setattr("tandem_serving.line.Line.advance", away)
-        assert pod.turn().version is None
     pod.clock += 60
     pod.now -= timedelta(days=1)  # a clock that people set is no matter
     assert pod.turn().version == Version(3, 0)

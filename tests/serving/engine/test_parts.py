@@ -22,15 +22,13 @@ from tests.serving.lineage_writer import SPEC, LineageWriter
 
 REBUILD = "engine_rebuild"
 CORE = ("engine_rows_test", "engine_versions_test")
-ALL = (
-    *CORE,
-    "engine_dense_test",
-    "engine_door_test",
-    "engine_door_grpc_test",
-    "engine_door_fuzz",
-    "engine_control_test",
-)
-PROGRAMS = {"engine": ALL, "engine-core-asan": CORE, "engine-core-tsan": CORE}
+DOOR = ("engine_door_test", "engine_door_grpc_test", "engine_door_fuzz", "engine_control_test")
+# Debian's gRPC is not instrumented, so ThreadSanitizer takes how it hands calls from thread to thread for races.
+PROGRAMS = {
+    "engine": (*CORE, "engine_dense_test", *DOOR),
+    "engine-asan": (*CORE, *DOOR),
+    "engine-core-tsan": CORE,
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
@@ -52,7 +50,7 @@ def programs(preset: str) -> Path:
 
 def compile_into(preset: str, folder: Path) -> None:
     run("cmake", "--preset", preset)
-    run("cmake", "--build", "--preset", preset)
+    run("cmake", "--build", "--preset", preset, "--target", *PROGRAMS[preset], REBUILD)
     for program in (*PROGRAMS[preset], REBUILD):
         (built,) = (compiled.ENGINE / "build" / preset / "src").rglob(program)
         shutil.copy2(built, folder)
@@ -88,7 +86,7 @@ def fetch(store: Store, record: Record, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("preset", ["engine", "engine-core-asan"])
+@pytest.mark.parametrize("preset", ["engine", "engine-asan"])
 def test_versions_are_those_that_wire_rebuilds(preset, store, tmp_path):
     writer = LineageWriter(store, seed=11, graph=b"")
     base = fetch(store, writer.base(3), tmp_path / "base")

@@ -11,32 +11,19 @@
 namespace tandem::serving::door {
 namespace {
 
-void CopyIds(const TensorView& tensor, size_t count, int64_t* ids) {
-  const bool listed = tensor.content.empty();
-  const size_t values = Values(DType::kInt64, tensor);
+// `read` takes the values of the repeated fields.
+template <typename T>
+void CopyNumbers(DType dtype, const TensorView& tensor, size_t count, T* values, void (*read)(const TensorView&, T*)) {
   if (count == 0) return;
-  if (values == 1 && count != 1) {
-    int64_t one = 0;
-    listed ? ReadInt64s(tensor, &one) : static_cast<void>(std::memcpy(&one, tensor.content.data(), sizeof one));
-    std::fill_n(ids, count, one);
-  } else if (listed) {
-    ReadInt64s(tensor, ids);
-  } else {
-    std::memcpy(ids, tensor.content.data(), count * sizeof *ids);
-  }
-}
-
-void CopyFloats(const TensorView& tensor, size_t count, float* floats) {
   const bool listed = tensor.content.empty();
-  if (count == 0) return;
-  if (Values(DType::kFloat32, tensor) == 1 && count != 1) {
-    float one = 0;
-    listed ? ReadFloats(tensor, &one) : static_cast<void>(std::memcpy(&one, tensor.content.data(), sizeof one));
-    std::fill_n(floats, count, one);
+  if (Values(dtype, tensor) == 1 && count != 1) {
+    T one = 0;
+    listed ? read(tensor, &one) : static_cast<void>(std::memcpy(&one, tensor.content.data(), sizeof one));
+    std::fill_n(values, count, one);
   } else if (listed) {
-    ReadFloats(tensor, floats);
+    read(tensor, values);
   } else {
-    std::memcpy(floats, tensor.content.data(), count * sizeof *floats);
+    std::memcpy(values, tensor.content.data(), count * sizeof *values);
   }
 }
 
@@ -84,7 +71,7 @@ Refusal BatchInputs::Append(const Checked& checked) {
     if (array.ids.size() < begin + count) Grow(begin + count, input.dtype == DType::kString, &array);
     int64_t* ids = array.ids.data() + begin;
     if (input.dtype == DType::kInt64) {
-      CopyIds(tensor, given, ids);
+      CopyNumbers(DType::kInt64, tensor, given, ids, ReadInt64s);
     } else {
       CopyStrings(tensor, given, ids, array.present.get() + begin);
       RepeatRow(given, count, array.present.get() + begin);
@@ -123,7 +110,7 @@ Refusal BatchInputs::AppendFloats(const InputSpec& input, const TensorView& tens
   const size_t begin = rows_ * length;
   if (array->values.size() < begin + count) array->values.resize(begin + count);
   float* values = array->values.data() + begin;
-  CopyFloats(tensor, given, values);
+  CopyNumbers(DType::kFloat32, tensor, given, values, ReadFloats);
   const size_t at = FirstNotFinite(values, given);
   RepeatRow(given, count, values);
   if (at == given) return Refusal::None();

@@ -47,22 +47,6 @@ inline constexpr uint32_t kExampleList = 1, kExampleListWithContext = 2;
 inline constexpr uint32_t kExamples = 1, kContext = 2;
 }  // namespace input_field
 
-// Calls visit(bytes) for each occurrence of a field of bytes, until it says false; passes over other fields.
-template <typename Visit>
-bool ForEachBytes(std::string_view message, uint32_t number, Visit&& visit) {
-  WireReader reader(message);
-  Field field;
-  while (reader.Next(&field)) {
-    std::string_view bytes;
-    if (!field.Is(number, Wire::kBytes)) {
-      if (!reader.Skip(field)) return false;
-    } else if (!reader.Bytes(&bytes) || !visit(bytes)) {
-      return false;
-    }
-  }
-  return reader.ok();
-}
-
 // Calls visit(number, bytes) for each kind of Input that stands in the request's bytes.
 template <typename Visit>
 bool ForEachKind(std::string_view request, Visit&& visit) {

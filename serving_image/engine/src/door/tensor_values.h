@@ -20,22 +20,14 @@ inline constexpr uint32_t kMapKey = 1, kMapValue = 2;
 // Calls visit(field, reader) for each field of the tensor, which must read the value or skip it.
 template <typename Visit>
 bool ForEachTensorField(std::string_view entry, Visit&& visit) {
-  WireReader map_entry(entry);
-  Field field;
-  while (map_entry.Next(&field)) {
-    std::string_view tensor;
-    if (!field.Is(kMapValue, Wire::kBytes)) {
-      if (!map_entry.Skip(field)) return false;
-      continue;
-    }
-    if (!map_entry.Bytes(&tensor)) return false;
+  return ForEachBytes(entry, kMapValue, [&visit](std::string_view tensor) {
     WireReader reader(tensor);
+    Field field;
     while (reader.Next(&field)) {
       if (!visit(field, &reader)) return false;
     }
-    if (!reader.ok()) return false;
-  }
-  return map_entry.ok();
+    return reader.ok();
+  });
 }
 
 template <typename Visit>

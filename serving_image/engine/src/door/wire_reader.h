@@ -123,4 +123,20 @@ class WireReader {
   bool ok_ = true;
 };
 
+// Calls visit(bytes) for each occurrence of a field of bytes, until it says false; passes over other fields.
+template <typename Visit>
+bool ForEachBytes(std::string_view message, uint32_t number, Visit&& visit) {
+  WireReader reader(message);
+  Field field;
+  while (reader.Next(&field)) {
+    std::string_view bytes;
+    if (!field.Is(number, Wire::kBytes)) {
+      if (!reader.Skip(field)) return false;
+    } else if (!reader.Bytes(&bytes) || !visit(bytes)) {
+      return false;
+    }
+  }
+  return reader.ok();
+}
+
 }  // namespace tandem::serving::door
