@@ -1,6 +1,9 @@
 """Sides in turn, A B C A B C …, so that a machine which drifts drifts for all of them."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def interleave(sides: Mapping[str, Callable[[int], float]], runs: int) -> dict[str, list[float]]:
@@ -22,7 +25,7 @@ def interleave(sides: Mapping[str, Callable[[int], float]], runs: int) -> dict[s
     return measured
 
 
-def alternate(quiet: Callable[[], float], busy: Callable[[], float], pairs: int) -> list[tuple[float, float]]:
+def alternate(quiet: Callable[[], T], busy: Callable[[], T], pairs: int) -> list[tuple[T, T]]:
     """Measure pairs of a quiet and a busy phase, the order within a pair changing from one to the next."""
     measured = []
     for pair in range(pairs):

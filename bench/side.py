@@ -45,6 +45,11 @@ class SideProcess:
                 text=True,
             )
 
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
     def ask(self, do: str, **arguments: object) -> dict[str, Any]:
         """Send a request and wait for its answer.
 

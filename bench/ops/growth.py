@@ -1,53 +1,88 @@
 """Inserting from empty: speed, the worst call, and what memory a row takes."""
 
 import statistics
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
 from bench import machine
 from bench.figures import Figure, compare
+from bench.ops.reservoir import Reservoir
 from bench.ops.scale import Scale, rows_text, threads_text
 from bench.ops.session import Session, filled, start
-from bench.ops.workload import Table, Work
+from bench.ops.workload import Insert, Table, Work, raw_bytes
 from bench.rounds import interleave
 
 SMALL_CALL = 8_192
 MIB = 2**20
 TRAINED = 8_192
+RUNS = 5
+ROOM = 2**29
+"""What a side's process takes beside its rows, bytes."""
+FEW = 1_000_000
+"""So few rows are a smoke test's, which is not made to wait for memory."""
+OVER_RAW = 1.5
+"""What a peer's or our rows take while they grow, to their raw bytes, nearly always at most."""
+WAYS: Mapping[Insert, tuple[str, Sequence[str]]] = {
+    "rows": ("no slots on either side; peers get values that are made already", ("ours", "tfra", "dense_hash_table")),
+    "rows_and_step": ("first Adam step included, which makes two slots on both sides", ("ours", "tfra")),
+    "rows_and_slots": ("two slots with ours, none with TFRA", ("ours", "tfra")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """From no rows to so many, so many ids in a call."""
+
+    rows: int
+    batch: int
+    what: Insert
 
 
 def fresh(scale: Scale) -> Iterator[Figure]:
     """Compare inserts of fresh ids, each run in a process of its own, so that no memory is left from before."""
-    before_after: dict[str, list[str]] = {}
+    for what, (meaning, sides) in WAYS.items():
+        before_after: dict[str, list[str]] = {}
 
-    def run(side: str, _: int) -> float:
-        answer = _insert(side, scale, scale.rows, scale.batch)
-        kept = [answer[when]["VmRSS"] / MIB for when in ("before", "after")]
-        before_after[side] = [f"{value:.0f}" for value in kept]
-        return scale.rows / float(sum(answer["seconds"])) / 1e6
+        def run(side: str, _: int, what: Insert = what, before_after: dict[str, list[str]] = before_after) -> float:
+            answer = _insert(side, scale, Growing(scale.rows, scale.batch, what))
+            kept = [answer[when]["VmRSS"] / MIB for when in ("before", "after")]
+            before_after[side] = [f"{value:.0f}" for value in kept]
+            return scale.rows / float(sum(answer["seconds"])) / 1e6
 
-    sides = ("ours", "tfra", "dense_hash_table")
-    load = machine.load()
-    values = interleave({side: partial(run, side) for side in sides}, 5)
-    memory = ", ".join(f"{side} {' → '.join(resident)}" for side, resident in before_after.items())
-    setting = f"{scale}, from empty in a new process; ours with two slots, peers without; RSS MiB {memory}"
-    yield compare("insert_fresh", setting, "M ids/s", values, load=load)
+        load = machine.load()
+        values = interleave({side: partial(run, side) for side in sides}, RUNS)
+        memory = ", ".join(f"{side} {' → '.join(resident)}" for side, resident in before_after.items())
+        setting = f"{scale}, from empty in a new process, reservoir of memory; {meaning}; RSS MiB {memory}"
+        yield compare("insert_fresh", setting, "M ids/s", values, load=load)
 
 
 def worst(scale: Scale) -> Iterator[Figure]:
-    """Look for the worst call of small inserts while a table grows; the ratio is to the median call."""
-    load = machine.load()
-    calls = [_insert("ours", scale, scale.grown, SMALL_CALL)["seconds"] for _ in range(5)]
-    worst_ms = [max(seconds[1:]) * 1e3 for seconds in calls]  # the first call makes the table
-    medians = [statistics.median(seconds) * 1e3 for seconds in calls]
-    ratio = statistics.median(a / b for a, b in zip(worst_ms, medians, strict=True))
+    """Look for the worst call of inserts while a table grows: to the median call, and to touching memory alone."""
     setting = (
         f"calls of {SMALL_CALL:,} fresh ids, 0 → {rows_text(scale.grown)} rows, dim {scale.dim}, two slots, "
-        f"{threads_text(scale.threads)}; ratio to the median call of {statistics.median(medians):.2f} ms"
+        f"{threads_text(scale.threads)}"
     )
-    yield compare("insert_worst_ms", setting, "ms", {"ours": worst_ms}, load=load, ratio=ratio)
+    growing = Growing(scale.grown, SMALL_CALL, "rows_and_slots")
+    medians: list[float] = []
+
+    def run(side: str, _: int, *, reservoir: bool) -> float:
+        seconds = _insert(side, scale, growing, reservoir=reservoir)["seconds"]
+        if side == "ours" and reservoir:
+            medians.append(statistics.median(seconds) * 1e3)
+        return float(max(seconds)) * 1e3
+
+    load = machine.load()
+    at_hand = [run("ours", number, reservoir=True) for number in range(RUNS)]
+    ratio = statistics.median(a / b for a, b in zip(at_hand, medians, strict=True))
+    with_median = f"{setting}, reservoir of memory; ratio to the median call of {statistics.median(medians):.2f} ms"
+    yield compare("insert_worst_ms", with_median, "ms", {"ours": at_hand}, load=load, ratio=ratio)
+    load = machine.load()
+    sides = {side: partial(run, side, reservoir=False) for side in ("ours", "first_touch")}
+    as_found = f"{setting}, memory as the machine gives it; first_touch: a loop that only touches as much, one thread"
+    yield compare("insert_worst_ms", as_found, "ms", interleave(sides, RUNS), load=load)
 
 
 def bytes_per_row(scale: Scale) -> Iterator[Figure]:
@@ -68,16 +103,6 @@ def bytes_per_row(scale: Scale) -> Iterator[Figure]:
     yield compare("bytes_per_row_ratio", setting, "x", {"ours": [peak]}, load=load, ratio=peak)
 
 
-def raw_bytes(dim: int, slots: int) -> int:
-    """Return what a row is by itself: key, values, slots, count of steps and last seen (4 B each).
-
-    Example:
-      >>> raw_bytes(16, 2)
-      208
-    """
-    return 8 + 4 * dim * (1 + slots) + 8
-
-
 def _resident(side: str, scale: Scale, table: Table) -> int:
     """Return what the process grew by when the table was filled and every row had been trained, bytes."""
     resident = []
@@ -90,6 +115,10 @@ def _resident(side: str, scale: Scale, table: Table) -> int:
     return resident[1] - resident[0]
 
 
-def _insert(side: str, scale: Scale, rows: int, batch: int) -> dict[str, Any]:
-    with start(side, scale.threads) as process:
-        return process.ask("insert", rows=rows, dim=scale.dim, batch=batch)
+def _insert(side: str, scale: Scale, growing: Growing, *, reservoir: bool = True) -> dict[str, Any]:
+    with ExitStack() as stack:
+        process = stack.enter_context(start(side, scale.threads))
+        if reservoir and growing.rows >= FEW:
+            size = round(growing.rows * raw_bytes(scale.dim, 2) * OVER_RAW) + ROOM
+            stack.enter_context(Reservoir(size, process.pid))
+        return process.ask("insert", dim=scale.dim, **asdict(growing))

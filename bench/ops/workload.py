@@ -10,6 +10,8 @@ import numpy.typing as npt
 Ids = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.float32]
 Skew = Literal["uniform", "skewed", "80/20"]
+Insert = Literal["rows", "rows_and_slots", "rows_and_step"]
+"""What an insert makes: values; values and two slots in one call; values, and slots by the first step of Adam."""
 
 POPULAR_TRAFFIC = 0.8
 
@@ -119,6 +121,16 @@ def values(at: Ids, dim: int) -> Rows:
     """Return how the rows at places begin where sides must agree: float32 (n, dim) in [-0.5, 0.5)."""
     cells = at[:, None] * dim + np.arange(dim)
     return ((keys(cells) >> np.int64(40)) / 2.0**24).astype(np.float32)
+
+
+def raw_bytes(dim: int, slots: int) -> int:
+    """Return what a row is by itself: key, values, slots, count of steps and last seen (4 B each).
+
+    Example:
+      >>> raw_bytes(16, 2)
+      208
+    """
+    return 8 + 4 * dim * (1 + slots) + 8
 
 
 def gradients(batch: int, dim: int) -> Rows:

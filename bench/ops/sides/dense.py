@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from bench.ops import workload
 from bench.ops.sides.side import Call, CannotDo, chunks
-from bench.ops.workload import Ids, Rows, Table, Work
+from bench.ops.workload import Ids, Insert, Rows, Table, Work
 
 BETA1, BETA2, EPSILON, RATE = 0.9, 0.999, 1e-8, 1e-3
 ACCUMULATOR, ADAGRAD_EPSILON = 0.1, 1e-7
@@ -44,9 +44,9 @@ class Dense:
         found: Rows = tf.gather(self._x[0], places).numpy()
         return found
 
-    def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
+    def insert(self, dim: int, what: Insert, batch: int) -> Callable[[tf.Tensor], object]:
         """Refuse: a variable does not grow."""
-        raise CannotDo(f"a tf.Variable of dim {dim} has no rows to insert")
+        raise CannotDo(f"a tf.Variable of dim {dim} has no {what} to insert, {batch} or one")
 
     def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
         found = [tf.gather(variable, at) for variable, at in zip(self._x, ids, strict=True)]
@@ -108,9 +108,9 @@ class Keras:
         found: Rows = self._layer(tf.constant(places)).numpy()
         return found
 
-    def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
+    def insert(self, dim: int, what: Insert, batch: int) -> Callable[[tf.Tensor], object]:
         """Refuse: a layer does not grow."""
-        raise CannotDo(f"keras.layers.Embedding of dim {dim} has no rows to insert")
+        raise CannotDo(f"keras.layers.Embedding of dim {dim} has no {what} to insert, {batch} or one")
 
 
 def _somewhere(places: Ids, rows: int) -> Ids:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from bench.figures import percentile
 from bench.ops import workload
-from bench.ops.open_loop import Pace, beside, open_loop
+from bench.ops.open_loop import Pace, beside, open_loop, to_itself
 from bench.ops.sides.side import chunks, memory, quieten_python
 from bench.ops.sides.tandem import make
 from bench.ops.workload import Table
@@ -68,7 +68,8 @@ def latency(mode: str, rows: int, dim: int, pairs: int, phase: float) -> dict[st
       phase: seconds that one lasts.
 
     Returns:
-      pairs: [quiet, busy], P99 in seconds; period: seconds between arrivals; work: what the other side did, per second.
+      wall, given: [quiet, busy] of each pair, P99 in seconds by either clock of :class:`Latencies`; period: seconds
+      between arrivals; work: what the other side did, per second.
     """
     table = filled(rows, dim)
     look = tf.function(lambda ids: table.lookup(ids)[0], input_signature=[tf.TensorSpec([None], tf.int64)])
@@ -78,16 +79,19 @@ def latency(mode: str, rows: int, dim: int, pairs: int, phase: float) -> dict[st
     period = 2 * _median_call(look, batches)
     other = OTHERS[mode](table)
 
-    def quiet() -> float:
-        return percentile(open_loop(look, batches, period, phase), 99)
+    def quiet() -> tuple[float, float]:
+        seen = open_loop(look, batches, period, phase)
+        return percentile(seen.wall, 99), percentile(seen.given, 99)
 
-    def busy() -> float:
+    def busy() -> tuple[float, float]:
         other.prepare()
         with beside(other.turn):
-            return percentile(open_loop(look, batches, period, phase), 99)
+            return quiet()
 
-    measured = alternate(quiet, busy, pairs)
-    return {"pairs": measured, "period": period, "work": other.done / (pairs * phase)}
+    with to_itself():
+        measured = alternate(quiet, busy, pairs)
+    wall, given = ([(a[clock], b[clock]) for a, b in measured] for clock in range(2))
+    return {"wall": wall, "given": given, "period": period, "work": other.done / (pairs * phase)}
 
 
 class Other(Protocol):

@@ -7,8 +7,8 @@ from typing import Any
 import tensorflow as tf
 
 from bench.ops import workload
-from bench.ops.sides.side import chunks
-from bench.ops.workload import Ids, Rows, Table
+from bench.ops.sides.side import CannotDo, chunks
+from bench.ops.workload import Ids, Insert, Rows, Table
 
 
 class PeerTable(ABC):
@@ -30,18 +30,13 @@ class PeerTable(ABC):
         found: Rows = self._tables[0].lookup(tf.constant(workload.keys(places))).numpy()
         return found
 
-    def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
+    def insert(self, dim: int, what: Insert, batch: int) -> Callable[[tf.Tensor], object]:
         """Put values that are made already, and no slots, in this peer's favour."""
+        if what == "rows_and_step":
+            raise CannotDo("this table has no optimizer")
         self._tables = [self._empty(dim)]
-        made: dict[int, tf.Tensor] = {}
-
-        def call(ids: tf.Tensor) -> object:
-            size = int(ids.shape[0])
-            if size not in made:
-                made[size] = tf.constant(workload.gradients(size, dim))
-            return self._put(self._tables[0], ids, made[size])
-
-        return call
+        made = tf.constant(workload.gradients(batch, dim))
+        return lambda ids: self._put(self._tables[0], ids, made[: ids.shape[0]])
 
     def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
         found = [made.lookup(keys) for made, keys in zip(self._tables, ids, strict=True)]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from bench.ops.workload import Ids, Rows, Table, Work
+from bench.ops.workload import Ids, Insert, Rows, Table, Work
 
 Call = Callable[[Sequence[tf.Tensor]], tf.Tensor]
 """Takes the ids of one call, a tensor for each table, and returns something that cannot be computed without them."""
@@ -41,8 +41,8 @@ class Side(Protocol):
         """Read rows of the first table."""
         ...
 
-    def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
-        """Make an empty table for training and return what makes rows of fresh ids, int64 (n,)."""
+    def insert(self, dim: int, what: Insert, batch: int) -> Callable[[tf.Tensor], object]:
+        """Make an empty table for training and return what makes rows of fresh ids, int64 (n,), n up to the batch."""
         ...
 
 

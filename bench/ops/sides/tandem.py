@@ -9,7 +9,7 @@ import tensorflow as tf
 from bench.ops import workload
 from bench.ops.sides.dense import ACCUMULATOR, ADAGRAD_EPSILON, BETA1, BETA2, EPSILON, RATE
 from bench.ops.sides.side import Call, chunks
-from bench.ops.workload import Ids, Rows, Table, Work
+from bench.ops.workload import Ids, Insert, Rows, Table, Work
 
 LOAD = 4_096
 LAMBDA = 1e-4
@@ -28,6 +28,8 @@ def optimizer(name: str) -> tandem_ops.Optimizer:
             )
         case ["adam"]:
             return ADAM
+        case ["sgd"]:
+            return tandem_ops.SGD(RATE)
         case _:
             return ADAGRAD
 
@@ -83,10 +85,19 @@ class Tandem:
         found: Rows = self.tables[0].peek(workload.keys(places)).numpy()
         return found
 
-    def insert(self, dim: int) -> Callable[[tf.Tensor], object]:
-        """Look fresh ids up: rows are initialized, and two slots with them."""
-        self.tables = [make("fresh", Table(rows=0, dim=dim))]
-        return lambda ids: self.tables[0].lookup(ids, event_time=1)[1]
+    def insert(self, dim: int, what: Insert, batch: int) -> Callable[[tf.Tensor], object]:
+        """Look fresh ids up: rows are initialized, and the optimizer's slots with them."""
+        self.tables = [make("fresh", Table(rows=0, dim=dim, optimizer="sgd" if what == "rows" else "adam"))]
+        if what != "rows_and_step":
+            return lambda ids: self.tables[0].lookup(ids, event_time=1)[1]
+        self._clock = tf.Variable(1, dtype=tf.int64)
+        gradient = tf.constant(workload.gradients(batch, dim))
+        step: Callable[[tf.Tensor], object] = tf.function(
+            lambda ids: self._train(ids, gradient[: tf.size(ids)]),
+            input_signature=[tf.TensorSpec([None], tf.int64)],
+            autograph=False,
+        )
+        return step
 
     def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
         now = self._clock.assign_add(1)

@@ -1,6 +1,7 @@
 """TensorFlow Recommenders Addons, in its own environment with the TensorFlow that it was built for."""
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -9,7 +10,7 @@ from bench.ops import workload
 from bench.ops.sides.dense import ACCUMULATOR, ADAGRAD_EPSILON, BETA1, BETA2, EPSILON, RATE
 from bench.ops.sides.peer_table import PeerTable
 from bench.ops.sides.side import Call
-from bench.ops.workload import Table, Work
+from bench.ops.workload import Insert, Table, Work
 
 
 class Tfra(PeerTable):
@@ -24,13 +25,7 @@ class Tfra(PeerTable):
         """Upsert all rows, and make the optimizer."""
         super().open(table)
         self._table = table
-        legacy = tf.keras.optimizers.legacy
-        base = (
-            legacy.Adagrad(RATE, initial_accumulator_value=ACCUMULATOR, epsilon=ADAGRAD_EPSILON)
-            if table.optimizer == "adagrad"
-            else legacy.Adam(RATE, beta_1=BETA1, beta_2=BETA2, epsilon=EPSILON)
-        )
-        self._optimizer = self._de.DynamicEmbeddingOptimizer(base)
+        self._optimizer = self._trains_by(table.optimizer)
 
     def call(self, work: Work) -> Call:
         """Return a function of one batch."""
@@ -38,6 +33,29 @@ class Tfra(PeerTable):
             return self._lookup
         gradient = tf.constant(workload.gradients(work.batch, self._table.dim))
         return lambda ids: self._train(ids[0], gradient)
+
+    def insert(self, dim: int, what: Insert, batch: int) -> Callable[[tf.Tensor], object]:
+        """As its base; or what training does with an id that it sees for the first time."""
+        if what != "rows_and_step":
+            return super().insert(dim, what, batch)
+        self._tables = [self._empty(dim)]
+        self._optimizer = self._trains_by("adam")
+        gradient = tf.constant(workload.gradients(batch, dim))
+        step: Callable[[tf.Tensor], object] = tf.function(
+            lambda ids: self._train(ids, gradient[: tf.size(ids)]),
+            input_signature=[tf.TensorSpec([None], tf.int64)],
+            autograph=False,
+        )
+        return step
+
+    def _trains_by(self, optimizer: str) -> Any:  # noqa: ANN401 - a class of a package without types
+        legacy = tf.keras.optimizers.legacy
+        base = (
+            legacy.Adagrad(RATE, initial_accumulator_value=ACCUMULATOR, epsilon=ADAGRAD_EPSILON)
+            if optimizer == "adagrad"
+            else legacy.Adam(RATE, beta_1=BETA1, beta_2=BETA2, epsilon=EPSILON)
+        )
+        return self._de.DynamicEmbeddingOptimizer(base)
 
     def _train(self, ids: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
         # embedding_lookup_unique would do this, but cannot be differentiated inside a tf.function.

@@ -12,6 +12,7 @@ from bench.ops.sides.side import Side, memory, quieten_python
 from bench.ops.workload import Ids, Table, Work
 
 SEED = 11
+FEW = 16
 RUN_SECONDS = 0.3
 """A run makes as many passes over its batches as take about this long, one at least."""
 
@@ -46,6 +47,12 @@ def _mutable_hash_table() -> Side:
     return LookupTable(dense=False)
 
 
+def _first_touch() -> Side:
+    from bench.ops.sides.first_touch import FirstTouch  # noqa: PLC0415 - a side loads its own only
+
+    return FirstTouch()
+
+
 def _tfra() -> Side:
     from bench.ops.sides.tfra import Tfra  # noqa: PLC0415 - in its own environment only
 
@@ -59,6 +66,7 @@ SIDES: Mapping[str, Callable[[], Side]] = {
     "dense_hash_table": _dense_hash_table,
     "mutable_hash_table": _mutable_hash_table,
     "tfra": _tfra,
+    "first_touch": _first_touch,
 }
 
 
@@ -146,9 +154,10 @@ class Worker:
         np.save(path, self._side.rows(np.arange(self._table.rows)))
         return {}
 
-    def _insert(self, rows: int, dim: int, batch: int) -> dict[str, Any]:
-        """Insert fresh ids from empty; the seconds of each call."""
-        insert = self._side.insert(dim)
+    def _insert(self, rows: int, dim: int, batch: int, what: workload.Insert) -> dict[str, Any]:
+        """Insert fresh ids from empty, or nearly so: a few before make functions ready. The seconds of each call."""
+        insert = self._side.insert(dim, what, batch)
+        insert(tf.constant(self._side.ids(workload.KNOWN_PLACES + np.arange(FEW))))
         ids = [
             tf.constant(self._side.ids(np.arange(start, min(start + batch, rows)))) for start in range(0, rows, batch)
         ]
