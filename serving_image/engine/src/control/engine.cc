@@ -52,8 +52,12 @@ Status ReadFile(const std::string& path, std::string* bytes) {
 
 }  // namespace
 
-Engine::Engine(const Flags& flags, OpenDenseFn open)
-    : flags_(flags), open_(std::move(open)), versions_(&tables_), model_(&versions_, flags.batch_sizes.back()) {}
+Engine::Engine(const Flags& flags, const GraphState* graph, OpenDenseFn open)
+    : flags_(flags),
+      graph_(graph),
+      open_(std::move(open)),
+      versions_(&tables_),
+      model_(&versions_, flags.batch_sizes.back()) {}
 
 Engine::~Engine() {
   {
@@ -198,8 +202,29 @@ json Engine::Stats() {
       "# TYPE tandem_engine_row_bytes gauge\n";
   text += "tandem_engine_row_bytes{kind=\"used\"} " + std::to_string(rows.used) + "\n";
   text += "tandem_engine_row_bytes{kind=\"reserved\"} " + std::to_string(rows.reserved) + "\n";
-  return {{"answers", metrics_.answers()}, {"errors", metrics_.errors()}, {"in_flight", server_->in_flight()},
-          {"versions", std::move(here)},   {"labels", std::move(labels)}, {"text", std::move(text)}};
+  text +=
+      "# HELP tandem_engine_graph_batches_total Batches that a captured graph computed, and that it was meant to.\n"
+      "# TYPE tandem_engine_graph_batches_total counter\n";
+  text += "tandem_engine_graph_batches_total{by=\"graph\"} " + std::to_string(graph_->captured()) + "\n";
+  text += "tandem_engine_graph_batches_total{by=\"fallback\"} " + std::to_string(graph_->fallback()) + "\n";
+  GraphState::Is is;
+  std::string why;
+  graph_->Get(&is, &why);
+  text +=
+      "# HELP tandem_engine_graph Whether captured graphs compute: 1 for what is the case.\n"
+      "# TYPE tandem_engine_graph gauge\n";
+  for (const auto each :
+       {GraphState::Is::kOff, GraphState::Is::kOn, GraphState::Is::kUnavailable, GraphState::Is::kFallback}) {
+    text +=
+        std::string("tandem_engine_graph{state=\"") + GraphState::NameOf(each) + "\"} " + (each == is ? "1\n" : "0\n");
+  }
+  return {{"graph", {{"state", GraphState::NameOf(is)}, {"why", std::move(why)}}},
+          {"answers", metrics_.answers()},
+          {"errors", metrics_.errors()},
+          {"in_flight", server_->in_flight()},
+          {"versions", std::move(here)},
+          {"labels", std::move(labels)},
+          {"text", std::move(text)}};
 }
 
 void Engine::Drain(double grace_seconds) {

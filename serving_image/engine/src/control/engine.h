@@ -20,6 +20,7 @@
 #include "control/commands.h"
 #include "control/flags.h"
 #include "control/served_model.h"
+#include "dense/graph_state.h"
 #include "door/grpc_server.h"
 #include "door/metrics.h"
 #include "rows/table_set.h"
@@ -30,7 +31,8 @@ namespace tandem::serving::control {
 
 class Engine final : public Operations {
  public:
-  Engine(const Flags& flags, OpenDenseFn open);
+  // `graph`: what `open` notes about captured graphs; outlives it.
+  Engine(const Flags& flags, const GraphState* graph, OpenDenseFn open);
   ~Engine() override;
 
   // Opens the ports.
@@ -59,6 +61,7 @@ class Engine final : public Operations {
   void TakeBackLoop();
 
   const Flags flags_;
+  const GraphState* const graph_;
   const OpenDenseFn open_;
   TableSet tables_;
   Versions versions_;

@@ -78,6 +78,15 @@ std::map<std::string, Take> Known(Flags* flags) {
          return flags->yields || value == "normal" ? Status() : Wrong(flag, value, "give idle or normal");
        }},
       {"--descriptors", IntoText(&flags->descriptors)},
+      {"--graph",
+       [flags](const std::string& flag, const std::string& value) {
+         static const std::map<std::string, GraphDevice> kDevices = {
+             {"off", GraphDevice::kNone}, {"gpu", GraphDevice::kGpu}, {"any", GraphDevice::kAny}};
+         const auto found = kDevices.find(value);
+         if (found == kDevices.end()) return Wrong(flag, value, "give off, gpu or any");
+         flags->graph = found->second;
+         return Status();
+       }},
   };
 }
 
@@ -112,6 +121,8 @@ python -m tandem_serving, which passes it a socket.
   --descriptors PATH      a FileDescriptorSet for gRPC's reflection
   --background WHEN       idle: bases and updates take only the time that all else leaves; normal: they take their
                           share, for machines that others keep busy                        idle
+  --graph WHERE           gpu: what a base has captured is compiled by XLA and runs on the GPU; any: on the CPU too,
+                          for tests                                                        off
   --bfloat16              compute in bfloat16 where the CPU has it; the model's export must have found that it may
 )";
 }

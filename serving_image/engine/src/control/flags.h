@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/status.h"
+#include "dense/graph_dense.h"  // GraphDevice
 
 namespace tandem::serving::control {
 
@@ -28,6 +29,7 @@ struct Flags {
   std::string tensorflow;
   std::string descriptors;
   bool bfloat16 = false;
+  GraphDevice graph = GraphDevice::kNone;
   bool yields = true;  // loading and updates take only the time that requests leave
 };
 

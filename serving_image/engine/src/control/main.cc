@@ -62,8 +62,12 @@ int Run(const Flags& flags) {
   dense.tensorflow = tensorflow.get();
   dense.sizes = flags.batch_sizes;
   dense.bfloat16 = flags.bfloat16;
-  Engine engine(flags, [&dense](const std::string& folder, const std::vector<size_t>& counts,
-                                std::unique_ptr<Dense>* made) { return OpenDense(dense, folder, counts, made); });
+  GraphState graph;
+  dense.graph = {flags.graph, &graph};
+  Engine engine(flags, &graph,
+                [&dense](const std::string& folder, const std::vector<size_t>& counts, std::unique_ptr<Dense>* made) {
+                  return OpenDense(dense, folder, counts, made);
+                });
   const Status status = engine.Start();
   if (!status.ok()) {
     LogError("ended", {{"reason", "CannotStart"}, {"message", status.why()}});

@@ -15,12 +15,13 @@ Status Parse(std::vector<std::string> more, Flags* flags) {
 TEST(FlagsAreReadInBothForms) {
   Flags flags;
   CHECK(Parse({"--listen", "unix:/tmp/a=b", "--batch-sizes=1,16,64", "--engine-threads", "2", "--control-fd", "4",
-               "--bfloat16", "--background=normal", "--in-flight=7"},
+               "--bfloat16", "--background=normal", "--in-flight=7", "--graph=gpu"},
               &flags)
             .ok());
   CHECK((flags.control_fds == std::vector<int>{3, 4}) && flags.model == "search");
   CHECK((flags.listen == std::vector<std::string>{"[::]:8500", "unix:/tmp/a=b"}));
   CHECK((flags.batch_sizes == std::vector<size_t>{1, 16, 64}) && flags.engine_threads == 2 && flags.in_flight == 7);
+  CHECK(flags.graph == GraphDevice::kGpu);
   CHECK(flags.bfloat16 && !flags.yields && flags.request_rows == 8192);
 }
 
@@ -64,7 +65,7 @@ TEST(HelpNamesEveryFlag) {
   CHECK(ParseFlags({"--help", "--nonsense"}, &flags).ok() && flags.help);
   for (const char* name : {"--control-fd", "--model", "--listen", "--batch-sizes", "--engine-threads", "--door-threads",
                            "--request-rows", "--message-bytes", "--in-flight", "--waiting-bytes", "--door-bytes",
-                           "--tensorflow", "--descriptors", "--background", "--bfloat16"}) {
+                           "--tensorflow", "--descriptors", "--background", "--graph", "--bfloat16"}) {
     CHECK(std::string(Usage()).find(name) != std::string::npos);
   }
 }
