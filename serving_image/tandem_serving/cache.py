@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 
 import structlog
@@ -27,6 +28,7 @@ from tandem_serving.handover import in_memory, write_all
 FOLDER = "TANDEM_SERVING_CACHE"
 BYTES = "TANDEM_SERVING_CACHE_BYTES"
 _GIB = 1 << 30
+_PIECE = 16 << 20
 _NEW = ".new-"
 _log = structlog.get_logger(__name__)
 
@@ -90,9 +92,9 @@ class Cache:
     def _verified(self, ref: ObjectRef) -> int | None:
         path = self._options.folder / ref.sha256
         try:
-            with path.open("rb") as file:
+            with path.open("rb", buffering=0) as file:
                 whole = os.fstat(file.fileno()).st_size == ref.size
-                if whole and hashlib.file_digest(file, "sha256").hexdigest() == ref.sha256:
+                if whole and _digest(file) == ref.sha256:
                     os.utime(path)
                     return os.dup(file.fileno())
             path.unlink(missing_ok=True)
@@ -115,8 +117,7 @@ class Cache:
                     return None
             descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                write_all(descriptor, data)
-                os.fdatasync(descriptor)  # pages that are still to be written can't be let go of
+                _write(descriptor, data)
                 scratch.rename(folder / ref.sha256)
             except BaseException:
                 os.close(descriptor)
@@ -154,6 +155,26 @@ class Cache:
                 folder=str(self._options.folder),
                 error=str(error),
             )
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write piece by piece; the pages of each leave the page cache, which counts for the container."""
+    view = memoryview(data)
+    for at in range(0, len(view), _PIECE):
+        write_all(descriptor, view[at : at + _PIECE])
+        os.fdatasync(descriptor)  # pages that are still to be written can't be let go of
+        os.posix_fadvise(descriptor, at, _PIECE, os.POSIX_FADV_DONTNEED)
+
+
+def _digest(file: FileIO) -> str:
+    """Read piece by piece for the digest; likewise, since a base is larger than what swapping to it may take."""
+    digest = hashlib.sha256()
+    at = 0
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+        os.posix_fadvise(file.fileno(), at, len(piece), os.POSIX_FADV_DONTNEED)
+        at += len(piece)
+    return digest.hexdigest()
 
 
 def _files(folder: Path) -> list[tuple[Path, os.stat_result]]:

@@ -58,7 +58,7 @@ def in_memory(name: str, data: bytes) -> int:
     return descriptor
 
 
-def write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
     """Write all of it; the kernel takes at most 2 GiB at once."""
     left = memoryview(data)
     while left:

@@ -47,6 +47,16 @@ def test_what_was_read_once_needs_no_store(store, folder):
     assert opened(cache_of(folder), fragile.store, ref) == b"rows"
 
 
+@pytest.mark.parametrize("piece", [1, 7, 100, 101])
+def test_an_object_of_several_pieces_is_kept_and_read_whole(store, folder, monkeypatch, piece):
+    monkeypatch.setattr(module, "_PIECE", piece)
+    fragile = FragileStore(store)
+    ref = put(store, "rows", bytes(range(100)))
+    assert opened(cache_of(folder), fragile.store, ref) == bytes(range(100))
+    fragile.error = AWAY
+    assert opened(cache_of(folder), fragile.store, ref) == bytes(range(100))
+
+
 @pytest.mark.parametrize("damage", [b"row", b"rowS", b"", b"rows and more"])
 def test_damage_on_the_disk_is_healed_from_the_store(store, folder, damage):
     ref = put(store, "a", b"rows")
