@@ -53,6 +53,8 @@ lock: $(STAMP)-uv ## write requirements/*.txt anew from the pyprojects
 	$(COMPILE) $(OPS)/pyproject.toml -c requirements/dev.txt -o requirements/tensorflow.txt
 	$(COMPILE) training_image/pyproject.toml $(OPS)/pyproject.toml -c requirements/dev.txt -o requirements/training.txt
 	$(COMPILE) serving_image/pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
+	$(COMPILE) --no-config requirements/serving-cuda.in -c requirements/dev.txt -o requirements/serving-cuda.txt
+	$(COMPILE) requirements/bench-cudagraph.in -o requirements/bench-cudagraph.txt
 
 format: $(STAMP)-deps ## bring the sources into form
 	$(VENV)/bin/ruff format --quiet .

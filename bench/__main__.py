@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from bench import figures, machine, report
+from bench.cudagraph import run as cudagraph
 from bench.figures import Figure
 from bench.ops import agreement, alone, growth, throughput
 from bench.ops import grid as ops_grid
@@ -25,7 +26,7 @@ Part = Callable[[], Iterator[Figure]]
 def main() -> int:
     """Run the command line; 1 if a figure could not be measured."""
     options = _options()
-    names = {"all": ["ops", "training", "serving"], "ops": ["ops-grid" if options.grid else "ops"]}.get(
+    names = {"all": ["ops", "training", "serving", "cudagraph"], "ops": ["ops-grid" if options.grid else "ops"]}.get(
         options.name, [options.name]
     )
     failed = False
@@ -46,6 +47,8 @@ def parts(name: str, options: argparse.Namespace) -> Mapping[str, Part]:
         from bench.serving import run as serving  # noqa: PLC0415 - loads TensorFlow into this process
 
         return serving.parts(serving.SMOKE if options.smoke else serving.ServingScale())
+    if name == "cudagraph":
+        return cudagraph.parts(smoke=options.smoke)
     if name == "ops-grid":
         grid = ops_grid.SMOKE if options.smoke else ops_grid.Grid(dims=options.dims or ops_grid.Grid().dims)
         return {"grid": lambda: ops_grid.walk(grid)}
@@ -123,7 +126,9 @@ def _say(text: str) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument(
-        "name", choices=["all", "ops", "training", "serving", "report"], help="report: write BENCHMARKS.md only"
+        "name",
+        choices=["all", "ops", "training", "serving", "cudagraph", "report"],
+        help="report: write BENCHMARKS.md only",
     )
     parser.add_argument("--only", nargs="+", help="parts; the figures of the others stay as they were")
     parser.add_argument(

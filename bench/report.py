@@ -16,6 +16,9 @@ what the peers are: [bench/README.md](bench/README.md). Medians, with the least 
 in bold is the one that has a goal; ours to each peer is behind it.
 """
 
+NOTHING: Mapping[str, str] = {"cudagraph": "not measured: no GPU"}
+"""What stands in the place of a bench's table where it measured nothing."""
+
 
 def page(results: Sequence[tuple[Run, Sequence[Figure]]]) -> str:
     """Render the page.
@@ -37,12 +40,15 @@ def section(run: Run, found: Sequence[Figure]) -> str:
         "",
         f"`{run.command}` · {run.date} · commit {run.commit} · {run.machine} · load average at the start {load}",
         "",
-        "| figure | setting | ours | peers | ratio | runs | load |",
-        "|---|---|---|---|---|---|---|",
-        *(_line(figure) for figure in found),
+        *(_table(found) if found else [NOTHING.get(run.name, "not measured")]),
         "",
     ]
     return "\n".join(lines)
+
+
+def _table(found: Sequence[Figure]) -> list[str]:
+    head = ["| figure | setting | ours | peers | ratio | runs | load |", "|---|---|---|---|---|---|---|"]
+    return [*head, *(_line(figure) for figure in found)]
 
 
 def _line(figure: Figure) -> str:

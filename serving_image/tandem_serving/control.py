@@ -62,6 +62,8 @@ class View:
     store_seen_at: datetime | None = None
     choices: Mapping[int, tuple[Choice, ...]] = field(default_factory=dict)
     """By base, what computes which batch size."""
+    captured: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """By base, what is inside of its captured graph, what is not, and why."""
     trouble: str = ""
     """Why the store could not be read at the last look; empty when it could."""
 
@@ -274,6 +276,7 @@ class Control:
             held=held,
             loaded=tuple(sorted(line.version for line in self._lines.values())),
             choices={base: line.choices for base, line in self._lines.items()},
+            captured={base: line.captured for base, line in self._lines.items() if line.captured},
             candidate=candidate(target, self._settings.pod, held),
             refused=self._refused,
             store_seen_at=self._seen_at,

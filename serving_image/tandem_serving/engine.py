@@ -22,6 +22,7 @@ from tandem_wire.codec import time_text
 from tandem_wire.version import Version
 
 from tandem_serving.errors import EngineGone
+from tandem_serving.graph.state import GraphStatus
 from tandem_serving.lane import Lane
 
 _PROGRAM = "tandem-engine"
@@ -43,6 +44,8 @@ class EngineOptions:
       message_bytes: bytes of one message.
       descriptors: a FileDescriptorSet for reflection; empty: none.
       grace_seconds: how long it may take to end when told to.
+      graph: where captured graphs run: off, gpu, or any, which is the CPU too, for tests.
+      environment: variables beside this program's own.
     """
 
     model: str
@@ -52,6 +55,8 @@ class EngineOptions:
     message_bytes: int = 16 * 1024 * 1024
     descriptors: bytes = b""
     grace_seconds: float = 10.0
+    graph: str = "off"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Stats:
       versions: what can be asked for, the newest first.
       labels: the versions that they stand for.
       text: Prometheus' form.
+      graph: what became of captured graphs.
     """
 
     answers: int = 0
@@ -79,6 +85,7 @@ class Stats:
     versions: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    graph: GraphStatus = field(default_factory=GraphStatus)
 
 
 class Engine:
@@ -99,6 +106,7 @@ class Engine:
             self._process = subprocess.Popen(  # noqa: S603 - a program of this project
                 command(options, self._folder, [lane.theirs.fileno() for lane in lanes]),
                 pass_fds=[lane.theirs.fileno() for lane in lanes],
+                env={**os.environ, **options.environment},
             )
         except OSError as error:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -199,6 +207,7 @@ class Engine:
             tuple(answer["versions"]),
             dict(answer["labels"]),
             str(answer["text"]),
+            GraphStatus(str(answer["graph"]["state"]), str(answer["graph"]["why"])),
         )
 
     def drain(self, grace_seconds: float) -> None:
@@ -244,6 +253,8 @@ def command(options: EngineOptions, folder: Path, descriptors: Sequence[int]) ->
         file = folder / "descriptors.pb"
         file.write_bytes(options.descriptors)
         words.append(f"--descriptors={file}")
+    if options.graph != "off":
+        words.append(f"--graph={options.graph}")
     return [*words, f"--tensorflow={tensorflow_library()}"]
 
 

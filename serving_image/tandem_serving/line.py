@@ -25,6 +25,7 @@ from tandem_serving.cache import Cache
 from tandem_serving.engine import Choice, Engine
 from tandem_serving.errors import BadExport, BadUpdate, NoRoom
 from tandem_serving.export import program_of
+from tandem_serving.graph.capture import capture
 from tandem_serving.handover import Handover
 
 _MIB = 1 << 20
@@ -68,6 +69,8 @@ class Line:
     follower: Follower
     choices: tuple[Choice, ...] = ()
     no_chain_because: str = ""
+    captured: tuple[str, ...] = ()
+    """What people are told of its captured graph; nothing where none was asked for."""
     waits: str = field(default="")
     """The record that was whole but not fit to serve; what builds on it waits for a keyframe. Empty: none."""
 
@@ -127,12 +130,14 @@ class Origin:
       cache: where objects may lie already.
       model: ``namespace/name``; another model's base is refused.
       call_graph: when what hangs on weights only is taken anew; None: with each version.
+      exclude: what stays outside of captured graphs; None: nothing is captured.
     """
 
     store: Store
     cache: Cache
     model: str
     call_graph: CallGraphConfig | None = None
+    exclude: tuple[str, ...] | None = None
 
 
 def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> tuple[Line, Advance]:
@@ -163,9 +168,10 @@ def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> 
             if ref.part is Part.SERVING:
                 handover.add(ref.name, origin.cache.open(store, ref, record.called))
         fetched = time.monotonic()
-        because = _add_program(handover, spec, record, origin.call_graph)
+        because, captured = _add_program(handover, spec, record, origin)
         choices = engine.load(base, handover.path, record.watermark)
     line = Line(engine, spec, Version(base, 0), record.watermark, Follower(store, base, origin.model), choices, because)
+    line.captured = captured
     try:
         advance = line.advance()
     except WireError:
@@ -178,21 +184,27 @@ def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> 
         fetched_seconds=round(fetched - started, 3),
         engines={each.rows: each.engine for each in choices},
         no_chain_because=because,
+        captured=captured,
     )
     return line, advance
 
 
-def _add_program(handover: Handover, spec: ModelSpec, record: Record, call_graph: CallGraphConfig | None) -> str:
-    """Make the program beside the base's objects; return why its dense part is no chain."""
+def _add_program(handover: Handover, spec: ModelSpec, record: Record, origin: Origin) -> tuple[str, tuple[str, ...]]:
+    """Make the program, and what is captured of it, beside the base's objects.
+
+    Returns:
+      Why its dense part is no chain, and what people are told of the captured graph.
+    """
     try:
-        program = program_of(spec, handover.path, call_graph)
-        for name, data in program.files().items():
+        program = program_of(spec, handover.path, origin.call_graph)
+        captured = None if origin.exclude is None else capture(program, origin.exclude)
+        for name, data in {**program.files(), **(captured.files if captured else {})}.items():
             handover.put(name, data)
     except FileNotFoundError as error:
         raise BadExport(f"{record.called}: {error.filename} is missing in the export") from error
     except FileExistsError as error:
         raise BadExport(f"{record.called}: an object is called as the server calls its own: {error}") from error
-    return program.no_chain_because
+    return program.no_chain_because, captured.report.sentences() if captured else ()
 
 
 def _check_room(record: Record, room: int | None) -> None:

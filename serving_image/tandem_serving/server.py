@@ -1,6 +1,7 @@
 """Puts the parts together and runs them until told to stop."""
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -21,6 +22,7 @@ from tandem_serving.descriptors import descriptors
 from tandem_serving.engine import Engine, EngineOptions
 from tandem_serving.errors import EngineGone
 from tandem_serving.forward import Forward
+from tandem_serving.graph.state import asked
 from tandem_serving.limits import Limits
 from tandem_serving.line import Origin
 from tandem_serving.metrics import Metrics
@@ -69,6 +71,7 @@ class Server:
       now: the wall clock.
 
     Raises:
+      ConfigError: batch sizes or XLA's flags are not what the engine takes.
       EngineGone: the engine can't be started.
     """
 
@@ -76,6 +79,7 @@ class Server:
         self, config: ServerConfig, place: Place, shutdown: Shutdown = Shutdown(), now: Callable[[], datetime] = utc_now
     ) -> None:
         limits = Limits()
+        graph = asked(config, os.environ)
         self.metrics = Metrics()
         self.engine = Engine(
             EngineOptions(
@@ -85,10 +89,12 @@ class Server:
                 request_rows=limits.rows,
                 message_bytes=limits.message_bytes,
                 descriptors=descriptors(),
+                graph=graph.device,
+                environment=graph.environment,
             )
         )
         self.publisher = Publisher(self.engine)
-        origin = Origin(place.store, Cache(place.cache), config.model, config.call_graph)
+        origin = Origin(place.store, Cache(place.cache), config.model, config.call_graph, graph.exclude)
         settings = Settings(place.pod, config.poll_seconds)
         self.control = Control(settings, origin, self.publisher, self.metrics, Clocks(now))
         self._forward = Forward(self.engine.address, limits.message_bytes)
@@ -117,7 +123,7 @@ class Server:
             {
                 "model": config.model,
                 "engine": "tandem-engine",
-                "cuda_graph": _cuda_graph(config),
+                "cuda_graph": "asked" if config.cuda_graph else "off",
                 "call_graph": _call_graph(config),
             }
         )
@@ -224,10 +230,3 @@ def _call_graph(config: ServerConfig) -> str:
         "answers mix new weights with older results, as serving.callGraph asks", **config.call_graph.to_value()
     )
     return "intervals"
-
-
-def _cuda_graph(config: ServerConfig) -> str:
-    if not config.cuda_graph:
-        return "off"
-    _log.warning("a CUDA graph was asked for; this image computes on the CPU and goes on without one")
-    return "unavailable"

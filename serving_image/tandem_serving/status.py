@@ -12,8 +12,11 @@ from tandem_wire.report import LoadedReport, PodReport, ServingReport
 from tandem_serving.control import View
 from tandem_serving.engine import Choice, Engine
 from tandem_serving.errors import EngineGone
+from tandem_serving.graph.state import GraphStatus
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Published, Publisher
+
+_NO_GRAPH = GraphStatus()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class Status:
 
     async def _statusz(self, _: web.Request) -> web.Response:
         report = await asyncio.to_thread(self.report)
-        return web.Response(text=page(report, self.view(), self.now()), content_type="text/html")
+        graph = (await asyncio.to_thread(self.engine.stats)).graph
+        return web.Response(text=page(report, self.view(), self.now(), graph), content_type="text/html")
 
     async def _readyz(self, _: web.Request) -> web.Response:
         if self.ready():
@@ -124,7 +128,7 @@ def counts(engine: Engine, metrics: Metrics) -> tuple[int, int]:
     return stats.answers, stats.errors + metrics.errors
 
 
-def page(report: PodReport, view: View, now: datetime) -> str:
+def page(report: PodReport, view: View, now: datetime, graph: GraphStatus = _NO_GRAPH) -> str:
     """Write the report for a person, with the ages that matter worked out."""
     rows = [
         ("pod", report.pod),
@@ -156,6 +160,8 @@ def page(report: PodReport, view: View, now: datetime) -> str:
             for base, failure in view.held.failed.items()
         ),
         *((f"base {base} computes", _choices(choices)) for base, choices in sorted(view.choices.items())),
+        ("CUDA graph", str(graph)),
+        *((f"base {base} captured", "; ".join(told)) for base, told in sorted(view.captured.items())),
         ("answers · errors", f"{report.answers} · {report.errors}"),
         *(
             (f"refused {refusal.record}", f"{_age(refusal.at, now)}: {refusal.reason}")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -219,3 +220,38 @@ def test_answers_are_those_of_the_rebuilt_version(line, ask, store, rows):
     expected = answers(rebuild(store, 3, line.version.update), users, words, numeric)
     for name, output in response.outputs.items():
         np.testing.assert_allclose(make_ndarray(output), expected[name], rtol=1e-3, atol=1e-5)
+
+
+def test_a_captured_graph_answers_through_updates_and_says_what_it_has(engine_program, writer, origin, store):
+    del engine_program  # it sets where the program is
+    engine = Engine(EngineOptions(model="search", port=0, batch_sizes=SIZES, graph="any"))
+    try:
+        writer.base(3)
+        line, _ = load(engine, replace(origin, exclude=("Misspelt",)), 3)
+        assert [choice.engine for choice in line.choices] == ["graph", "graph"]
+        assert line.captured[0].startswith("part 1 of 1: ")
+        assert "names Misspelt, which this graph does not have" in line.captured[-1]
+        with grpc.insecure_channel(engine.address) as channel:
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            for _ in range(3):
+                engine.publish(line.version)
+                assert Recomputed(store).check(stub.Predict(request())) == line.version
+                writer.update(3)
+                line.advance()
+        stats = engine.stats()
+        assert str(stats.graph) == "on"
+        assert 'tandem_engine_graph_batches_total{by="fallback"} 0' in stats.text
+    finally:
+        engine.close()
+
+
+def test_without_a_gpu_a_graph_is_unavailable_and_says_why(engine_program, writer, origin):
+    del engine_program
+    engine = Engine(EngineOptions(model="search", port=0, batch_sizes=SIZES, graph="gpu"))
+    try:
+        writer.base(3)
+        line, _ = load(engine, replace(origin, exclude=()), 3)
+        assert "graph" not in {choice.engine for choice in line.choices}
+        assert str(engine.stats().graph).startswith("unavailable: TensorFlow sees no GPU; give the pod one")
+    finally:
+        engine.close()

@@ -42,6 +42,10 @@ def capture(program: Program, exclude: Iterable[str] = (), most_parts: int = MOS
     Returns:
       The files and the report; there are no files where nothing is captured, and the report says why.
     """
+    if program.fold is not None and program.fold.intervals is not None:
+        return Capture(
+            {}, Report(why_not="serving.callGraph takes results at times of its own; leave it out to capture")
+        )
     definition = graph_pb2.GraphDef.FromString(program.graphs[program.rest.graph])
     exclusion = Exclusion(exclude, {function.signature.name: function for function in definition.library.function})
     try:
