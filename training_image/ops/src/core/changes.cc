@@ -43,9 +43,26 @@ void Changes::Gone(uint32_t row, int64_t key) {
   rows_.changed(row).store(kNoLiveRow, std::memory_order_release);
 }
 
-void Changes::Loaded(uint32_t row, int64_t key) {
-  tombstones_.Erase(key, epoch_);
-  rows_.changed(row).store(0, std::memory_order_release);
+// Loading gives rows event times of any order, acknowledged or not; so stamps are settled first, all of this epoch.
+Changes::Loading::Loading(Changes* changes, Readers* readers) : changes_(*changes) {
+  Stamps& stamps = changes_.stamps_;
+  RowStore& rows = changes_.rows_;
+  stamps.Hold();
+  readers->Synchronize();
+  const uint32_t settled = stamps.settled();
+  const uint32_t limit = stamps.latest() > settled ? rows.limit() : 0;
+  for (uint32_t row = 0; row < limit; ++row) {
+    if (rows.seen(row).load(std::memory_order_relaxed) > settled && !rows.IsFree(row)) {
+      RaiseChanged(rows, row, changes_.epoch());
+    }
+  }
+}
+
+Changes::Loading::~Loading() { changes_.stamps_.Release(changes_.stamps_.latest()); }
+
+void Changes::Loading::Loaded(uint32_t row, int64_t key) {
+  changes_.tombstones_.Erase(key, changes_.epoch_);
+  changes_.rows_.changed(row).store(0, std::memory_order_release);
 }
 
 void Changes::Clear() {
@@ -82,9 +99,15 @@ Status Changes::Open(bool full, int consumer, Opened* opened) {
   }
   cut_open_.store(true, std::memory_order_relaxed);
   if (!full) tombstones_.Expect(opened->first, opened->epoch);
-  images_.Open(opened->first, opened->epoch);
+  stamps_.Hold();
+  images_.Open(opened->first, opened->epoch, stamps_.settled());
   epoch_.store(opened->epoch + 1, std::memory_order_seq_cst);
   return Status();
+}
+
+std::vector<int64_t> Changes::Settle(bool full) {
+  latest_in_cut_ = stamps_.latest();
+  return full ? std::vector<int64_t>() : tombstones_.Collect();
 }
 
 void Changes::Close(int consumer, uint32_t epoch, bool whole) {
@@ -94,6 +117,8 @@ void Changes::Close(int consumer, uint32_t epoch, bool whole) {
     std::vector<uint32_t>& read = consumers_[consumer].read;
     if (epoch > consumers_[consumer].acked) read.push_back(epoch);
   }
+  // What a cut has not passed waits for the next one.
+  stamps_.Release(whole ? latest_in_cut_ : stamps_.settled());
   cut_open_.store(false, std::memory_order_release);
 }
 

@@ -3,15 +3,16 @@
 // Memory:  the epoch of a row's last change is in the RowStore, of removals in Tombstones; here are the present epoch,
 //          per consumer the epoch that it has acknowledged and those of cuts that it has read since, and while a
 //          cut is read the images of rows that changed under it.
-// Threads: Touch, Born and the figures from any thread, Touch and Born inside a Readers::Call or under the step mutex;
-//          Gone, Loaded, Clear and BeginCut under the step mutex. Ack, Leave from any thread.
+// Threads: Touch, Stamp, Born and the figures from any thread, inside a Readers::Call or, but for Stamp, under the step
+//          mutex; Gone, Loading, Forget, Clear and Open under the step mutex. Ack, Leave from any thread.
 //
 // Epochs: a cut ends the present epoch e and opens e + 1. A row or removal is dirty for a consumer if it changed after
 // the epoch that the consumer has acknowledged. Nothing is cleared, so nothing can be lost: what is not acknowledged is
 // in the consumer's next delta again. A tombstone goes when every consumer has acknowledged it.
 //
-// Order: Touch before the row is changed, Born as the last before the index publishes the row, Gone before the index
-// forgets it. Then a cut is exact: it has each row as it was when the epoch changed, up to calls that were in flight.
+// Order: Touch before the row is changed (Stamp does), Born as the last before the index publishes the row, Gone before
+// the index forgets it. Then a cut is exact: it has each row as it was when the epoch changed, up to calls that were in
+// flight.
 #pragma once
 
 #include <array>
@@ -22,7 +23,9 @@
 #include <vector>
 
 #include "core/pre_images.h"
+#include "core/readers.h"
 #include "core/row_store.h"
+#include "core/stamps.h"
 #include "core/status.h"
 #include "core/tombstones.h"
 
@@ -48,14 +51,43 @@ class Changes {
     if (rows_.changed(row).load(std::memory_order_acquire) < now) TouchFirst(row, now);
   }
 
+  // The stamp of a call's rows, for Stamp and for the rows that the call makes; good for one Readers::Call.
+  Stamps::Stamp BeginStamps(uint32_t event_time) { return stamps_.Begin(event_time); }
+
+  // Raises the time at which a live row was last seen.
+  void Stamp(uint32_t row, Stamps::Stamp stamp) {
+    std::atomic<uint32_t>& seen = rows_.seen(row);
+    uint32_t before = seen.load(std::memory_order_relaxed);
+    if (before >= stamp.time) return;
+    if (stamp.touches) Touch(row);
+    while (before < stamp.time && !seen.compare_exchange_weak(before, stamp.time, std::memory_order_relaxed)) {
+    }
+  }
+
   // A row has been written and is about to be found under `key`.
   void Born(uint32_t row, int64_t key);
 
   // The row of `key` is about to be removed. Throws std::bad_alloc, and nothing has changed, if there is no memory.
   void Gone(uint32_t row, int64_t key);
 
-  // A row has been written and counts as acknowledged. No cut is being read.
-  void Loaded(uint32_t row, int64_t key);
+  // Rows are being loaded while it lives. No cut is being read.
+  class Loading {
+   public:
+    // Waits for the calls in flight, so not inside a Readers::Call.
+    Loading(Changes* changes, Readers* readers);
+    ~Loading();
+    Loading(const Loading&) = delete;
+    Loading& operator=(const Loading&) = delete;
+
+    // A row is about to be given this event time, which may be earlier than the one it has.
+    void Seen(uint32_t time) { changes_.stamps_.Tell(time); }
+
+    // A row has been written and counts as acknowledged.
+    void Loaded(uint32_t row, int64_t key);
+
+   private:
+    Changes& changes_;
+  };
 
   // A key without a row counts as acknowledged.
   void Forget(int64_t key) { tombstones_.Erase(key, epoch_); }
@@ -78,7 +110,14 @@ class Changes {
     uint32_t first = 0;  // rows changed in the epochs first ... epoch belong to the cut
   };
   Status Open(bool full, int consumer, Opened* opened);
-  std::vector<int64_t> CollectRemoved() { return tombstones_.Collect(); }
+  // The calls that were in flight at Open have left. Returns the keys that the cut removes.
+  std::vector<int64_t> Settle(bool full);
+  // The cut has copied a row, whose lock it holds: stamps up to here are of its epoch.
+  void Taken(uint32_t row, uint32_t epoch) {
+    if (images_.IsStamped(row)) RaiseChanged(rows_, row, epoch);
+  }
+  // Whether any row can have been stamped without its epoch.
+  bool stamped() const { return latest_in_cut_ > stamps_.settled(); }
   PreImages& images() { return images_; }
   bool cut_open() const { return cut_open_.load(std::memory_order_acquire); }
   // `whole`: the reader has had everything. A cut that was left in the middle can't be acknowledged.
@@ -97,6 +136,8 @@ class Changes {
 
   RowStore& rows_;
   std::atomic<uint32_t> epoch_{1};
+  Stamps stamps_;
+  uint32_t latest_in_cut_ = 0;  // event time, of the cut that is read
   Tombstones tombstones_;
   PreImages images_;
   std::atomic<bool> cut_open_{false};

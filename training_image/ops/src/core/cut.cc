@@ -25,7 +25,7 @@ Status Cut::Begin(bool full, int consumer, RowStore* rows, Changes* changes, std
 void Cut::Settle(Readers* readers) {
   readers->Synchronize();
   limit_ = rows_.limit();
-  if (!full_) removed_ = changes_.CollectRemoved();
+  removed_ = changes_.Settle(full_);
 }
 
 Cut::~Cut() {
@@ -94,8 +94,9 @@ void Cut::TakeRows(size_t max_rows, Rows* out) {
     const std::lock_guard<std::mutex> lock(images.LockOf(found_[taken_]));
     for (; taken_ < last && found_[taken_] / PreImages::kBlockRows == block; ++taken_) {
       // Whoever changed it since it was found has saved its image.
-      const uint32_t changed = rows_.changed(found_[taken_]).load(std::memory_order_acquire);
-      if (images.Has(changed)) CopyRow(found_[taken_], size++, out);
+      if (!images.Has(found_[taken_])) continue;
+      CopyRow(found_[taken_], size++, out);
+      changes_.Taken(found_[taken_], opened_.epoch);
     }
     images.Advance(found_[taken_ - 1] + 1);
   }
@@ -120,14 +121,17 @@ void Cut::Find(uint32_t begin, uint32_t end) {
   size_t count = 0;
   for (uint32_t block = begin / kBlock; block * kBlock < end; ++block) {
     blocks[count] = block;
-    if (rows_.block_changed(block).load(std::memory_order_relaxed) < opened_.first) continue;
+    const uint32_t first = block * kBlock, last = std::min(end, first + kBlock);
+    if (rows_.block_changed(block).load(std::memory_order_relaxed) < opened_.first && !AnyStamped(first, last))
+      continue;
     ++count;
-    for (uint32_t row = block * kBlock; row < (block + 1) * kBlock; row += 4) rows_.PrefetchState(row);
+    rows_.PrefetchState(first);
+    rows_.PrefetchState(last - 1);
   }
   for (size_t i = 0; i < count; ++i) {
     const uint32_t last = std::min(end, (blocks[i] + 1) * kBlock);
     for (uint32_t row = blocks[i] * kBlock; row < last; ++row) {
-      if (!changes_.images().Has(rows_.changed(row).load(std::memory_order_relaxed))) continue;
+      if (!changes_.images().Has(row)) continue;
       found_.push_back(row);
       __builtin_prefetch(&rows_.key(row));
       const float* floats = rows_.Values(row);
@@ -135,6 +139,14 @@ void Cut::Find(uint32_t begin, uint32_t end) {
       for (size_t z = 0; z < size; z += kLineFloats) __builtin_prefetch(floats + z);
     }
   }
+}
+
+bool Cut::AnyStamped(uint32_t begin, uint32_t end) const {
+  if (!changes_.stamped()) return false;
+  for (uint32_t row = begin; row < end; ++row) {
+    if (changes_.images().IsStamped(row)) return true;
+  }
+  return false;
 }
 
 void Cut::CopyRow(uint32_t row, size_t at, Rows* out) const {

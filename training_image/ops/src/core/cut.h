@@ -54,6 +54,7 @@ class Cut {
   void TakeRows(size_t max_rows, Rows* out);
   void FindRows();
   void Find(uint32_t begin, uint32_t end);
+  bool AnyStamped(uint32_t begin, uint32_t end) const;
   void CopyRow(uint32_t row, size_t at, Rows* out) const;
   void End();
 

@@ -46,9 +46,10 @@ void AppendRow(const RowStore& rows, uint32_t row, Rows* out) {
   out->seen.push_back(rows.seen(row).load(std::memory_order_relaxed));
 }
 
-void PreImages::Open(uint32_t first, uint32_t last) {
+void PreImages::Open(uint32_t first, uint32_t last, uint32_t settled) {
   first_ = first;
   last_ = last;
+  settled_ = settled;
   failed_.store(false, std::memory_order_relaxed);
   cursor_.store(0, std::memory_order_release);
 }
@@ -58,7 +59,7 @@ void PreImages::Touch(uint32_t row, const std::atomic<uint32_t>& epoch) {
   const std::lock_guard<std::mutex> lock(stripe.mutex);
   // Before the epoch has moved on, what happens still belongs to the cut.
   const uint32_t now = epoch.load(std::memory_order_acquire);
-  if (row >= cursor() && now > last_ && Has(rows_.changed(row).load(std::memory_order_acquire))) {
+  if (row >= cursor() && now > last_ && Has(row)) {
     const size_t saved = stripe.saved.keys.size();
     try {
       AppendRow(rows_, row, &stripe.saved);

@@ -6,7 +6,8 @@
 //          block of 64 rows; who saves a row or reads a block holds it for some microseconds. Rows that the reader has
 //          passed, that are not of the cut or that were saved before cost no lock.
 //
-// The cut has the rows whose last change lies in the epochs first ... last. The reader goes through the rows in order
+// The cut has the rows whose last change lies in the epochs first ... last, or in an earlier one if they were stamped
+// since (stamps.h). The reader goes through the rows in order
 // and moves `cursor` on under the lock of the block; a row at the cursor or behind it still needs its image. Saving
 // stores the row's new epoch, so that neither the reader nor another writer takes the row once more. Exactly one of
 // them does, hence.
@@ -32,10 +33,17 @@ class PreImages {
 
   // Rows below this have been read; all of them if no cut is open.
   uint32_t cursor() const { return cursor_.load(std::memory_order_acquire); }
-  bool Has(uint32_t changed) const { return changed - first_ <= last_ - first_; }
 
-  // Opens for rows changed in the epochs first ... last. Just before the epoch becomes last + 1.
-  void Open(uint32_t first, uint32_t last);
+  // Whether a row belongs to the cut, as long as it has not been read or saved.
+  bool Has(uint32_t row) const {
+    const uint32_t changed = rows_.changed(row).load(std::memory_order_acquire);
+    return changed <= last_ && (changed >= first_ || IsStamped(row));
+  }
+  // Whether the row may have been stamped without its epoch.
+  bool IsStamped(uint32_t row) const { return rows_.seen(row).load(std::memory_order_relaxed) > settled_; }
+
+  // Opens for rows changed in the epochs first ... last or seen after `settled`. Just before the epoch becomes last + 1.
+  void Open(uint32_t first, uint32_t last, uint32_t settled);
 
   // Marks a row as changed in the epoch of this moment; saves its image first if the cut still needs it.
   void Touch(uint32_t row, const std::atomic<uint32_t>& epoch);
@@ -69,7 +77,7 @@ class PreImages {
 
   RowStore& rows_;
   std::atomic<uint32_t> cursor_{kAllRead};
-  uint32_t first_ = 1, last_ = 0;  // written while closed
+  uint32_t first_ = 1, last_ = 0, settled_ = 0;  // written while closed
   std::atomic<size_t> saved_{0};
   std::atomic<bool> failed_{false};
   std::array<Stripe, kLocks> stripes_;

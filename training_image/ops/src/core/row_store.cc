@@ -42,10 +42,12 @@ RowStore::RowStore(int dim, int slots, Readers* readers)
       readers_(readers),
       floats_arena_(MostRows(bytes_per_row()) * stride_ * sizeof(float)),
       states_arena_(MostRows(bytes_per_row()) * sizeof(RowState)),
+      seen_arena_(MostRows(bytes_per_row()) * sizeof(uint32_t)),
       keys_arena_(MostRows(bytes_per_row()) * sizeof(int64_t)),
       blocks_arena_((MostRows(bytes_per_row()) / kRowsPerBlockChanged + 1) * sizeof(uint32_t)),
       floats_(reinterpret_cast<float*>(floats_arena_.base())),
       states_(reinterpret_cast<RowState*>(states_arena_.base())),
+      seen_(reinterpret_cast<std::atomic<uint32_t>*>(seen_arena_.base())),
       keys_(reinterpret_cast<int64_t*>(keys_arena_.base())),
       block_changed_(reinterpret_cast<std::atomic<uint32_t>*>(blocks_arena_.base())) {}
 
@@ -65,7 +67,8 @@ bool RowStore::Extend(size_t n, uint32_t* rows) {
   const size_t end = first + n;
   if (n == 0) return true;
   if (end > kMostRows || !floats_arena_.Reach(end * stride_ * sizeof(float)) ||
-      !states_arena_.Reach(end * sizeof(RowState)) || !keys_arena_.Reach(end * sizeof(int64_t)) ||
+      !states_arena_.Reach(end * sizeof(RowState)) || !seen_arena_.Reach(end * sizeof(uint32_t)) ||
+      !keys_arena_.Reach(end * sizeof(int64_t)) ||
       !blocks_arena_.Reach((end / kRowsPerBlockChanged + 1) * sizeof(uint32_t))) {
     return false;
   }
@@ -108,8 +111,9 @@ void RowStore::Reclaim() {
 
 size_t RowStore::bytes_reserved() const {
   const std::lock_guard<std::mutex> lock(mutex_);
-  return floats_arena_.ready() + states_arena_.ready() + keys_arena_.ready() + blocks_arena_.ready() +
-         free_.capacity() * sizeof(uint32_t) + limbo_.size() * sizeof(uint32_t) + leaving_.size() * sizeof(Leaving);
+  return floats_arena_.ready() + states_arena_.ready() + seen_arena_.ready() + keys_arena_.ready() +
+         blocks_arena_.ready() + free_.capacity() * sizeof(uint32_t) + limbo_.size() * sizeof(uint32_t) +
+         leaving_.size() * sizeof(Leaving);
 }
 
 size_t RowStore::limbo() const {

@@ -2,8 +2,9 @@
 //
 // Memory:  arenas by row number. Row r has `stride` floats, its `dim` values and then its optimizer slots, from a place
 //          aligned to 8 bytes (stride is even; 192 bytes at dim 16 with two slots, so three whole cache lines). Apart
-//          from them its state of 16 bytes (generation, steps, seen, changed: one cache line at most) and its key, and
-//          for 8 rows together the greatest of their change epochs. Row numbers below limit() have memory.
+//          from them its state of 12 bytes (generation, steps, changed: of one cache line, seldom of two), the event time
+//          at which it was last seen (4 bytes, dense, so that the stamps of lookups stay in the cache) and its key, and for
+//          8 rows together the greatest of their change epochs. Row numbers below limit() have memory.
 // Life:    a place is free (changed == kNoLiveRow), or live from the moment its maker stores `changed`. Free(row) gives
 //          it the next generation and puts it into limbo; it is handed out again when all calls that were reading then
 //          have left.
@@ -31,13 +32,12 @@ inline constexpr uint32_t kNoLiveRow = 0xFFFFFFFFu;
 // How many rows share one block_changed: two cache lines of states, so that a delta of few rows reads few of them.
 inline constexpr uint32_t kRowsPerBlockChanged = 8;
 
-struct alignas(16) RowState {
+struct RowState {
   std::atomic<uint32_t> generation;
   uint32_t steps;                 // the row's own t
-  std::atomic<uint32_t> seen;     // greatest event time of a training lookup
-  std::atomic<uint32_t> changed;  // epoch of the last change
+  std::atomic<uint32_t> changed;  // epoch of the last change; stamps.h says when a stamp counts as one
 };
-static_assert(sizeof(RowState) == 16, "the figures of memory per row count on it");
+static_assert(sizeof(RowState) == 12, "the figures of memory per row count on it");
 
 class RowStore {
  public:
@@ -50,14 +50,17 @@ class RowStore {
 
   int dim() const { return dim_; }
   size_t slot_floats() const { return slot_floats_; }
-  size_t bytes_per_row() const { return stride_ * sizeof(float) + sizeof(RowState) + sizeof(int64_t); }
+  size_t bytes_per_row() const {
+    return stride_ * sizeof(float) + sizeof(RowState) + sizeof(uint32_t) + sizeof(int64_t);
+  }
 
   float* Values(uint32_t row) const { return floats_ + row * stride_; }
   float* Slots(uint32_t row) const { return Values(row) + dim_; }
   int64_t& key(uint32_t row) const { return keys_[row]; }
   uint32_t& steps(uint32_t row) const { return states_[row].steps; }
   std::atomic<uint32_t>& generation(uint32_t row) const { return states_[row].generation; }
-  std::atomic<uint32_t>& seen(uint32_t row) const { return states_[row].seen; }
+  // Greatest event time of a training lookup.
+  std::atomic<uint32_t>& seen(uint32_t row) const { return seen_[row]; }
   std::atomic<uint32_t>& changed(uint32_t row) const { return states_[row].changed; }
 
   // The greatest `changed` of the kRowsPerBlockChanged rows of a block, or greater; zero at first. Only changes.h writes.
@@ -75,8 +78,14 @@ class RowStore {
   bool IsFree(uint32_t row) const { return changed(row).load(std::memory_order_acquire) == kNoLiveRow; }
 
   void PrefetchState(uint32_t row) const {
-    __builtin_prefetch(&states_[row], 1);
+    __builtin_prefetch(&states_[row].generation, 1);
+    __builtin_prefetch(&states_[row].changed, 1);
     asm volatile("" : : "r"(row));  // or g++ takes this for a function without effect, and calls of it away
+  }
+
+  void PrefetchSeen(uint32_t row) const {
+    __builtin_prefetch(&seen_[row], 1);
+    asm volatile("" : : "r"(row));
   }
 
   // Row numbers that have memory are below this; it only grows.
@@ -113,9 +122,10 @@ class RowStore {
   const size_t stride_;
   const uint32_t first_generation_;
   Readers* const readers_;
-  Arena floats_arena_, states_arena_, keys_arena_, blocks_arena_;
+  Arena floats_arena_, states_arena_, seen_arena_, keys_arena_, blocks_arena_;
   float* const floats_;
   RowState* const states_;
+  std::atomic<uint32_t>* const seen_;
   int64_t* const keys_;
   std::atomic<uint32_t>* const block_changed_;
   std::atomic<uint32_t> limit_{0};

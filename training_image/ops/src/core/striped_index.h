@@ -27,6 +27,8 @@
 namespace tandem {
 
 class StripedIndex {
+  struct Entry;
+
  public:
   static constexpr int kStripes = striping::kStripes;
 
@@ -46,18 +48,27 @@ class StripedIndex {
   // Bytes that the arrays of so many mixed keys do not exceed, also after others were erased.
   static size_t BytesFor(size_t keys);
 
-  // Brings the home of a key into the cache; returns the key's hash for Find.
-  uint64_t Prefetch(int64_t key) const {
+  // Where a key is looked for first; good for one Readers::Call.
+  class Home {
+    friend class StripedIndex;
+    const Entry* line;
+  };
+
+  // Brings the home of a key into the cache.
+  Home Prefetch(int64_t key) const {
     const uint64_t hash = HashOf(key);
-    __builtin_prefetch(HomeOf(ViewOf(stripes_[StripeOf(hash)].array.load(std::memory_order_seq_cst)), hash));
-    return hash;
+    Home home;
+    home.line = HomeOf(ViewOf(stripes_[StripeOf(hash)].array.load(std::memory_order_seq_cst)), hash);
+    __builtin_prefetch(home.line);
+    return home;
   }
 
-  // The handle of a key, or kNoHandle.
-  int64_t Find(int64_t key, uint64_t hash) const {
+  // The handle of a key, or kNoHandle. Keys that are entered after Prefetch may be missed.
+  int64_t Find(int64_t key, Home home) const;
+  int64_t Find(int64_t key) const {
+    const uint64_t hash = HashOf(key);
     return FindIn(ViewOf(stripes_[StripeOf(hash)].array.load(std::memory_order_seq_cst)), hash, key);
   }
-  int64_t Find(int64_t key) const { return Find(key, HashOf(key)); }
 
   // Held around Insert and around what must see no other writer of the stripe.
   std::mutex& mutex(int stripe) const { return stripes_[stripe].mutex; }
@@ -135,6 +146,22 @@ class StripedIndex {
   std::mutex old_mutex_;  // guards old_
   std::vector<Old> old_;
 };
+
+// Nearly every key is in its home line, and nearly none was erased there before, which would set all bits: the others are
+// looked for from the beginning. Without a branch that depends on the place of the key, as below.
+inline int64_t StripedIndex::Find(int64_t key, Home home) const {
+  const Entry* line = home.line;
+  int64_t found = kEmpty;
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kLine; ++i) {
+    const int64_t stored = line[i].stored.load(std::memory_order_seq_cst);
+    const int64_t same = line[i].key.load(std::memory_order_relaxed) == key;
+    found |= stored & -same;
+  }
+  if (__builtin_expect(found != kEmpty && found != kDead, 1)) return HandleOf(found);
+  if (found == kEmpty && line[kLine - 1].stored.load(std::memory_order_seq_cst) == kEmpty) return kNoHandle;
+  return Find(key);
+}
 
 // Each line without a branch that depends on the place of the key in it: at most one live entry has the key, so what
 // matches is the bitwise sum of all. Handles are read before keys: where a handle is there, its key is too. Entries are

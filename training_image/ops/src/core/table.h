@@ -120,13 +120,12 @@ class Table {
   class Departures;
 
   // table_lookup.cc
-  template <typename Visit>
-  void Walk(const int64_t* ids, size_t first, size_t last, bool states, const Visit& visit) const;
+  template <int kDim, typename Visit>
+  void Walk(const int64_t* ids, size_t first, size_t last, bool stamps, const Visit& visit) const;
   template <int kDim>
   void FindRange(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses);
   void FindPart(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses);
   void PeekPart(const Batch& batch, size_t first, size_t last) const;
-  void Stamp(uint32_t row, uint32_t event_time);
   void ReadDefault(float* values) const;
 
   // table_births.cc
@@ -141,7 +140,7 @@ class Table {
 
   // table_load.cc
   Status CheckLoad(size_t rows) const;
-  void Write(const RowsView& rows, size_t at, bool mark_dirty, Places* places);
+  void Write(const RowsView& rows, size_t at, bool mark_dirty, Places* places, Changes::Loading* loading);
 
   Rows Drain(Cut* cut) const;
 

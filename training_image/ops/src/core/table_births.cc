@@ -43,12 +43,14 @@ struct Table::Misses {
 struct Table::Making {
   Table& table;
   int stripe;
+  Stamps::Stamp stamp;
   Places places;
   bool full = false;
   uint64_t not_admitted = 0, refused = 0;
 
-  // `most`: how many rows there will be at most.
-  Making(Table* table, int stripe, size_t most) : table(*table), stripe(stripe), places(&table->rows_, most) {}
+  // Inside a Readers::Call. `most`: how many rows there will be at most.
+  Making(Table* table, int stripe, uint32_t event_time, size_t most)
+      : table(*table), stripe(stripe), stamp(table->changes_.BeginStamps(event_time)), places(&table->rows_, most) {}
   ~Making() {
     if (not_admitted != 0) table.not_admitted_.fetch_add(not_admitted, std::memory_order_relaxed);
     if (refused != 0) table.refused_at_limit_.fetch_add(refused, std::memory_order_relaxed);
@@ -102,7 +104,7 @@ void Table::MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& po
 void Table::MakeRowsOfStripe(const Batch& batch, const Misses& misses, int stripe) {
   const uint32_t* begin = misses.positions.data() + misses.begin[stripe];
   const size_t count = misses.begin[stripe + 1] - misses.begin[stripe];
-  Making making(this, stripe, count);
+  Making making(this, stripe, batch.event_time, count);
   const std::lock_guard<std::mutex> lock(index_.mutex(stripe));
   for (size_t i = 0; i < count; ++i) {
     if (i + kAhead < count) {
@@ -121,7 +123,7 @@ void Table::MakeRow(const Batch& batch, uint32_t position, Making* making) {
   handle = index_.Find(key);
   if (handle != kNoHandle) {
     LoadRow(rows_.Values(RowOf(handle)), options_.dim, values);
-    Stamp(RowOf(handle), batch.event_time);
+    changes_.Stamp(RowOf(handle), making->stamp);
     return;
   }
   if (making->full) {
@@ -169,9 +171,9 @@ Status Table::MakeRowsUpToLimit(const Batch& batch, const std::vector<uint32_t>&
       can_evict = Evict(batch);
       full = !can_evict;
     }
-    Making making(this, stripe, 1);
-    making.full = full;
     const Readers::Call call(readers_);
+    Making making(this, stripe, batch.event_time, 1);
+    making.full = full;
     const std::lock_guard<std::mutex> lock(index_.mutex(stripe));
     MakeRow(batch, position, &making);
   }

@@ -22,7 +22,7 @@ Status Table::CheckLoad(size_t rows) const {
 }
 
 // Writes row `at` of `rows` over the row of its key, or into a new one. Under the step mutex and alone among births.
-void Table::Write(const RowsView& rows, size_t at, bool mark_dirty, Places* places) {
+void Table::Write(const RowsView& rows, size_t at, bool mark_dirty, Places* places, Changes::Loading* loading) {
   const int64_t key = rows.keys[at];
   const int stripe = StripedIndex::StripeOf(StripedIndex::HashOf(key));
   const float* values = rows.values + at * options_.dim;
@@ -38,9 +38,10 @@ void Table::Write(const RowsView& rows, size_t at, bool mark_dirty, Places* plac
   StoreRow(rows_.Values(row), options_.dim, values);
   std::copy_n(slots, rows_.slot_floats(), rows_.Slots(row));
   rows_.steps(row) = static_cast<uint32_t>(rows.steps[at]);
+  loading->Seen(static_cast<uint32_t>(rows.seen[at]));
   rows_.seen(row).store(static_cast<uint32_t>(rows.seen[at]), std::memory_order_relaxed);
   if (!mark_dirty) {
-    changes_.Loaded(row, key);
+    loading->Loaded(row, key);
   } else if (handle == kNoHandle) {
     changes_.Born(row, key);
   }
@@ -52,6 +53,7 @@ Status Table::Restore(const RowsView& rows) {
   const std::lock_guard<std::mutex> lock(step_mutex_);
   const std::unique_lock<std::shared_mutex> births(births_mutex_);
   if (Status status = CheckLoad(rows.size); !status.ok()) return status;
+  Changes::Loading loading(&changes_, &readers_);
   {
     Departures leaving(this);
     const uint32_t limit = rows_.limit();
@@ -61,7 +63,7 @@ Status Table::Restore(const RowsView& rows) {
   }
   changes_.Clear();
   Places places(&rows_, rows.size);
-  for (size_t i = 0; i < rows.size; ++i) Write(rows, i, false, &places);
+  for (size_t i = 0; i < rows.size; ++i) Write(rows, i, false, &places, &loading);
   return Status();
 }
 
@@ -80,6 +82,7 @@ Status Table::LoadRows(const RowsView& rows, const int64_t* removed, size_t remo
   for (size_t i = 0; i < rows.size && options_.max_bytes != 0; ++i) fresh += Find(rows.keys[i]) == kNoHandle;
   for (size_t i = 0; i < removed_size && options_.max_bytes != 0; ++i) gone += Find(removed[i]) != kNoHandle;
   if (Status status = CheckLoad(fresh == 0 ? 0 : Size() - gone + fresh); !status.ok()) return status;
+  Changes::Loading loading(&changes_, &readers_);
   {
     Departures leaving(this);
     for (size_t i = 0; i < removed_size; ++i) {
@@ -90,7 +93,7 @@ Status Table::LoadRows(const RowsView& rows, const int64_t* removed, size_t remo
     }
   }
   Places places(&rows_, rows.size);
-  for (size_t i = 0; i < rows.size; ++i) Write(rows, i, mark_dirty, &places);
+  for (size_t i = 0; i < rows.size; ++i) Write(rows, i, mark_dirty, &places, &loading);
   return Status();
 }
 

@@ -17,33 +17,27 @@ constexpr int kLineFloats = 16;
 
 void Table::ReadDefault(float* values) const { std::fill_n(values, options_.dim, options_.default_value); }
 
-void Table::Stamp(uint32_t row, uint32_t event_time) {
-  std::atomic<uint32_t>& seen = rows_.seen(row);
-  uint32_t before = seen.load(std::memory_order_relaxed);
-  if (before >= event_time) return;
-  changes_.Touch(row);
-  while (before < event_time && !seen.compare_exchange_weak(before, event_time, std::memory_order_relaxed)) {
-  }
-}
-
-// Calls visit(i, handle) for first <= i < last in order, in groups: the lines of the index are asked for, the rows are
-// found and asked for, then they are visited; so a group waits for memory twice and not twice for each id.
-template <typename Visit>
-void Table::Walk(const int64_t* ids, size_t first, size_t last, bool states, const Visit& visit) const {
-  uint64_t hashes[kGroup];
+// Calls visit(i, handle, row) for first <= i < last in order, in groups: the lines of the index are asked for, the rows
+// are found and asked for, then they are visited; so a group waits for memory twice and not twice for each id. kDim is
+// the dim, or 0 for any.
+template <int kDim, typename Visit>
+void Table::Walk(const int64_t* ids, size_t first, size_t last, bool stamps, const Visit& visit) const {
+  const int dim = kDim == 0 ? options_.dim : kDim;
+  StripedIndex::Home homes[kGroup];
   int64_t handles[kGroup];
+  const float* rows[kGroup];
   for (size_t at = first; at < last; at += kGroup) {
     const size_t group = std::min(kGroup, last - at);
-    for (size_t i = 0; i < group; ++i) hashes[i] = index_.Prefetch(ids[at + i]);
-    for (size_t i = 0; i < group; ++i) handles[i] = index_.Find(ids[at + i], hashes[i]);
+    for (size_t i = 0; i < group; ++i) homes[i] = index_.Prefetch(ids[at + i]);
     for (size_t i = 0; i < group; ++i) {
+      handles[i] = index_.Find(ids[at + i], homes[i]);
       if (handles[i] == kNoHandle) continue;
       const uint32_t row = RowOf(handles[i]);
-      const float* values = rows_.Values(row);
-      for (int z = 0; z < options_.dim; z += kLineFloats) __builtin_prefetch(values + z);
-      if (states) rows_.PrefetchState(row);
+      rows[i] = rows_.Values(row);
+      for (int z = 0; z < dim; z += kLineFloats) __builtin_prefetch(rows[i] + z);
+      if (stamps) rows_.PrefetchSeen(row);
     }
-    for (size_t i = 0; i < group; ++i) visit(at + i, handles[i]);
+    for (size_t i = 0; i < group; ++i) visit(at + i, handles[i], rows[i]);
   }
 }
 
@@ -52,11 +46,12 @@ template <int kDim>
 void Table::FindRange(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses) {
   const int dim = kDim == 0 ? options_.dim : kDim;
   const bool stamps = batch.event_time != 0;
-  Walk(batch.ids, first, last, stamps, [&](size_t i, int64_t handle) {
+  const Stamps::Stamp stamp = changes_.BeginStamps(batch.event_time);
+  Walk<kDim>(batch.ids, first, last, stamps, [&](size_t i, int64_t handle, const float* row) {
     batch.handles[i] = handle;
     if (handle == kNoHandle) return misses->push_back(static_cast<uint32_t>(i));
-    LoadRow(rows_.Values(RowOf(handle)), dim, batch.values + i * dim);
-    if (stamps) Stamp(RowOf(handle), batch.event_time);
+    LoadRow(row, dim, batch.values + i * dim);
+    if (stamps) changes_.Stamp(RowOf(handle), stamp);
   });
 }
 
@@ -101,9 +96,9 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
 
 void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
   const int dim = options_.dim;
-  Walk(batch.ids, first, last, false, [&](size_t i, int64_t handle) {
+  Walk<0>(batch.ids, first, last, false, [&](size_t i, int64_t handle, const float* row) {
     float* out = batch.values + i * dim;
-    handle == kNoHandle ? ReadDefault(out) : LoadRow(rows_.Values(RowOf(handle)), dim, out);
+    handle == kNoHandle ? ReadDefault(out) : LoadRow(row, dim, out);
   });
 }
 

@@ -49,10 +49,7 @@ struct BareTable {
     rows.Free(&row, 1);
   }
 
-  void Stamp(int64_t key, uint32_t seen) {
-    changes.Touch(places.at(key));
-    rows.seen(places.at(key)).store(seen, std::memory_order_relaxed);
-  }
+  void Stamp(int64_t key, uint32_t time) { changes.Stamp(places.at(key), changes.BeginStamps(time)); }
 
   BareRows Contents() const {
     BareRows contents;

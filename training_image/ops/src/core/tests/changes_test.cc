@@ -140,7 +140,7 @@ TEST(ARebornKeyIsARowAndNoTombstone) {
 TEST(WhatWasLoadedCountsAsAcknowledged) {
   BareTable table(2, 0);
   for (int64_t key : {1, 2, 3}) table.Birth(key, 0);
-  table.changes.Loaded(table.places.at(1), 1);
+  Changes::Loading(&table.changes, &table.readers).Loaded(table.places.at(1), 1);
   table.Remove(3);
   table.changes.Forget(3);
   Read(table, false, 0, {2}, {});

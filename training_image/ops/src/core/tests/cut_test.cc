@@ -80,8 +80,10 @@ class Play {
 
   void Stamp(int64_t key) {
     if (table_.places.count(key) == 0) return;
-    table_.Stamp(key, ++clock_);
-    changed_[key] = epoch_;
+    // Mostly later than all before, sometimes as late or earlier, so that it may change nothing.
+    const uint32_t time = random_() % 4 != 0 ? ++clock_ : clock_ - std::min<uint32_t>(clock_, random_() % 50);
+    if (time > table_.rows.seen(table_.places.at(key))) changed_[key] = epoch_;
+    table_.Stamp(key, time);
   }
 
   void Step() {
@@ -216,11 +218,8 @@ TEST(CutsAreExactWhileThreadsLookUpStepAndRemove) {
     lookers.emplace_back([&, thread] {
       for (uint32_t clock = 1; running; ++clock) {
         const Readers::Call call(table.readers);
-        for (int64_t i = thread; i < kRows; i += 3) {
-          const uint32_t row = RowOf(handles[i]);
-          table.changes.Touch(row);
-          table.rows.seen(row).store(clock, std::memory_order_relaxed);
-        }
+        const Stamps::Stamp stamp = table.changes.BeginStamps(clock);
+        for (int64_t i = thread; i < kRows; i += 3) table.changes.Stamp(RowOf(handles[i]), stamp);
       }
     });
   }

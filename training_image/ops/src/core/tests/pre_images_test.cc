@@ -18,6 +18,7 @@ TEST(AnImageIsSavedIfAndOnlyIfTheCutStillNeedsIt) {
     uint32_t changed, now, cursor;
     bool saved;
     uint32_t after;
+    uint32_t seen = 70;
   };
   const Case cases[] = {
       {"of the cut and not read yet", 4, 6, 0, true, 6},
@@ -29,6 +30,10 @@ TEST(AnImageIsSavedIfAndOnlyIfTheCutStillNeedsIt) {
       {"the epoch has not moved on yet: the change belongs to the cut", 4, 5, 0, false, 5},
       {"an epoch is never lowered", 7, 6, 0, false, 7},
       {"a place without a row stays one", kNoLiveRow, 6, 0, false, kNoLiveRow},
+      {"before the cut, but stamped since", 2, 6, 0, true, 6, 71},
+      {"stamped since, and read", 2, 6, 1, false, 6, 71},
+      {"stamped since, and saved before", 6, 6, 0, false, 6, 71},
+      {"stamped since, where no row is", kNoLiveRow, 6, 0, false, kNoLiveRow, 71},
   };
   for (const Case& c : cases) {
     BareTable table(2, 1);
@@ -36,7 +41,8 @@ TEST(AnImageIsSavedIfAndOnlyIfTheCutStillNeedsIt) {
     CHECK(row == 0);
     PreImages images(&table.rows);
     table.rows.changed(row).store(c.changed);
-    images.Open(3, 5);
+    table.rows.seen(row).store(c.seen);
+    images.Open(3, 5, 70);
     images.Advance(c.cursor);
     const std::atomic<uint32_t> now{c.now};
     images.Touch(row, now);
@@ -59,12 +65,12 @@ TEST(WhatWasSavedGoesWithTheCut) {
   };
   Rows saved;
   touch(1);  // no cut is open
-  images.Open(3, 5);
+  images.Open(3, 5, 0);
   touch(2);
   images.EndReading();
   touch(3);
   CHECK(images.Take(&saved) && saved.keys == std::vector<int64_t>{2});
-  images.Open(3, 5);
+  images.Open(3, 5, 0);
   touch(4);
   CHECK(images.bytes() > 0);
   images.Close();

@@ -45,6 +45,21 @@ TEST(EveryInt64IsAKeyAndEveryRowCanBeItsRow) {
   CHECK(index.size() == 0 && index.Find(0) == kNoHandle);
 }
 
+TEST(AHomeServesItsCallThoughTheStripeGrows) {
+  Readers readers;
+  StripedIndex index(&readers);
+  const Readers::Call call(readers);
+  Insert(index, 0, 7);
+  const StripedIndex::Home known = index.Prefetch(0), unknown = index.Prefetch(1);
+  for (int64_t key = 1; key < 20000; ++key) Insert(index, key, key + 7);
+  CHECK(index.Find(0, known) == 7);
+  CHECK(index.Find(1, unknown) == kNoHandle || index.Find(1, unknown) == 8);
+  CHECK(index.Find(1, index.Prefetch(1)) == 8);
+  CHECK(index.Erase(0) == 7);
+  Insert(index, 0, 9);
+  CHECK(index.Find(0, index.Prefetch(0)) == 9);
+}
+
 // A long random life beside std::map: inserts, erasures, keys that come back, growth, shrinking, and a clear.
 TEST(TheIndexAgreesWithAMap) {
   Readers readers;
@@ -57,6 +72,7 @@ TEST(TheIndexAgreesWithAMap) {
     const auto key = static_cast<int64_t>(Mix64(random) % (2 * range)) - range;
     const auto found = model.find(key);
     CHECK(index.Find(key) == (found == model.end() ? kNoHandle : found->second));
+    CHECK(index.Find(key, index.Prefetch(key)) == index.Find(key));
     if (found != model.end()) {
       CHECK(index.Erase(key) == found->second);
       model.erase(found);
