@@ -70,6 +70,7 @@ void StripedIndex::Insert(int64_t key, int64_t handle) {
   Stripe& stripe = stripes_[StripeOf(hash)];
   Enter(ViewOf(stripe.array.load(std::memory_order_relaxed)), hash, key, Stored(handle));
   ++stripe.used;
+  stripe.entered.store(stripe.entered.load(std::memory_order_relaxed) + 1, std::memory_order_release);
   stripe.live.store(stripe.live.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 

@@ -70,6 +70,9 @@ class StripedIndex {
     return FindIn(ViewOf(stripes_[StripeOf(hash)].array.load(std::memory_order_seq_cst)), hash, key);
   }
 
+  // How many keys have been entered into a stripe. While it stays the same, a key that Find did not find is not there.
+  uint64_t entered(int stripe) const { return stripes_[stripe].entered.load(std::memory_order_acquire); }
+
   // Held around Insert and around what must see no other writer of the stripe.
   std::mutex& mutex(int stripe) const { return stripes_[stripe].mutex; }
 
@@ -109,6 +112,7 @@ class StripedIndex {
   struct alignas(64) Stripe {
     std::atomic<Word> array{0};
     std::atomic<size_t> live{0};
+    std::atomic<uint64_t> entered{0};
     size_t used = 0;       // entries that are not empty; the writer's
     size_t most_used = 0;  // the array is made anew before there are more
     mutable std::mutex mutex;

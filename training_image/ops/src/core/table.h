@@ -133,7 +133,8 @@ class Table {
   void MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& positions, const Parallel& parallel);
   void MakeRowsOfStripe(const Batch& batch, const Misses& misses, int stripe);
   Status MakeRowsUpToLimit(const Batch& batch, const std::vector<uint32_t>& positions);
-  void MakeRow(const Batch& batch, uint32_t position, Making* making);
+  bool MayHaveRow(const Batch& batch, int stripe) const;
+  void MakeRow(const Batch& batch, uint32_t position, int64_t key, Making* making);
   int64_t Birth(int64_t key, uint32_t event_time, uint32_t row);
   bool Evict(const Batch& batch);
   int64_t Find(int64_t key) const;

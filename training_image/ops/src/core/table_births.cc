@@ -22,12 +22,16 @@ int StripeOf(int64_t key) { return StripedIndex::StripeOf(StripedIndex::HashOf(k
 
 }  // namespace
 
-// Positions without a row, by stripe, in the order of positions within each.
+// Positions without a row and their keys, by stripe, in the order of positions within each.
 struct Table::Misses {
-  std::vector<uint32_t> positions;
+  struct Miss {
+    int64_t key;
+    uint32_t position;
+  };
+  std::vector<Miss> all;
   std::array<uint32_t, StripedIndex::kStripes + 1> begin{};
 
-  Misses(const Batch& batch, const std::vector<uint32_t>& in_order) : positions(in_order.size()) {
+  Misses(const Batch& batch, const std::vector<uint32_t>& in_order) : all(in_order.size()) {
     std::vector<uint8_t> stripes(in_order.size());
     for (size_t i = 0; i < in_order.size(); ++i) {
       stripes[i] = static_cast<uint8_t>(StripeOf(batch.ids[in_order[i]]));
@@ -35,7 +39,7 @@ struct Table::Misses {
     }
     for (int stripe = 0; stripe < StripedIndex::kStripes; ++stripe) begin[stripe + 1] += begin[stripe];
     std::array<uint32_t, StripedIndex::kStripes + 1> next = begin;
-    for (size_t i = 0; i < in_order.size(); ++i) positions[next[stripes[i]]++] = in_order[i];
+    for (size_t i = 0; i < in_order.size(); ++i) all[next[stripes[i]]++] = {batch.ids[in_order[i]], in_order[i]};
   }
 };
 
@@ -102,37 +106,44 @@ void Table::MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& po
 }
 
 void Table::MakeRowsOfStripe(const Batch& batch, const Misses& misses, int stripe) {
-  const uint32_t* begin = misses.positions.data() + misses.begin[stripe];
+  const Misses::Miss* begin = misses.all.data() + misses.begin[stripe];
   const size_t count = misses.begin[stripe + 1] - misses.begin[stripe];
   Making making(this, stripe, batch.event_time, count);
   const std::lock_guard<std::mutex> lock(index_.mutex(stripe));
   for (size_t i = 0; i < count; ++i) {
     if (i + kAhead < count) {
-      index_.Prefetch(batch.ids[begin[i + kAhead]]);
-      if (admission_.filters()) admission_.Prefetch(stripe, batch.ids[begin[i + kAhead]]);
+      if (MayHaveRow(batch, stripe)) index_.Prefetch(begin[i + kAhead].key);
+      if (admission_.filters()) admission_.Prefetch(stripe, begin[i + kAhead].key);
     }
-    MakeRow(batch, begin[i], &making);
+    MakeRow(batch, begin[i].position, begin[i].key, &making);
   }
 }
 
-// The row of one position, found or born. The caller holds the stripe's mutex.
-void Table::MakeRow(const Batch& batch, uint32_t position, Making* making) {
-  const int64_t key = batch.ids[position];
+// Whether an id of the stripe that had no row in the first phase can have one now. Where a filter keeps ids out it mostly
+// can't, and the index need not be asked again. The caller holds the stripe's mutex.
+bool Table::MayHaveRow(const Batch& batch, int stripe) const {
+  return !admission_.filters() || index_.entered(stripe) != batch.entered[stripe];
+}
+
+// The row of one position, found or born, or else none, as the first phase has written. The caller holds the stripe's
+// mutex.
+void Table::MakeRow(const Batch& batch, uint32_t position, int64_t key, Making* making) {
   float* values = batch.values + static_cast<size_t>(position) * options_.dim;
   int64_t& handle = batch.handles[position];
-  handle = index_.Find(key);
-  if (handle != kNoHandle) {
-    LoadRow(rows_.Values(RowOf(handle)), options_.dim, values);
-    changes_.Stamp(RowOf(handle), making->stamp);
-    return;
+  if (MayHaveRow(batch, making->stripe)) {
+    if (const int64_t found = index_.Find(key); found != kNoHandle) {
+      handle = found;
+      LoadRow(rows_.Values(RowOf(handle)), options_.dim, values);
+      return changes_.Stamp(RowOf(handle), making->stamp);
+    }
   }
   if (making->full) {
     ++making->refused;
-    return ReadDefault(values);
+    return;
   }
   if (admission_.filters() && !admission_.Admit(making->stripe, key, batch.event_time)) {
     ++making->not_admitted;
-    return ReadDefault(values);
+    return;
   }
   index_.MakeRoom(making->stripe);
   const uint32_t row = making->places.Next();
@@ -175,7 +186,7 @@ Status Table::MakeRowsUpToLimit(const Batch& batch, const std::vector<uint32_t>&
     Making making(this, stripe, batch.event_time, 1);
     making.full = full;
     const std::lock_guard<std::mutex> lock(index_.mutex(stripe));
-    MakeRow(batch, position, &making);
+    MakeRow(batch, position, key, &making);
   }
   if (admission_.filters()) admission_.EndCall(positions.size());
   return Status();

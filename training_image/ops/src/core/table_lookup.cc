@@ -49,7 +49,10 @@ void Table::FindRange(const Batch& batch, size_t first, size_t last, std::vector
   const Stamps::Stamp stamp = changes_.BeginStamps(batch.event_time);
   Walk<kDim>(batch.ids, first, last, stamps, [&](size_t i, int64_t handle, const float* row) {
     batch.handles[i] = handle;
-    if (handle == kNoHandle) return misses->push_back(static_cast<uint32_t>(i));
+    if (handle == kNoHandle) {
+      ReadDefault(batch.values + i * dim);  // until the id has a row
+      return misses->push_back(static_cast<uint32_t>(i));
+    }
     LoadRow(row, dim, batch.values + i * dim);
     if (stamps) changes_.Stamp(RowOf(handle), stamp);
   });
@@ -71,7 +74,7 @@ void Table::FindPart(const Batch& batch, size_t first, size_t last, std::vector<
 Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float* values, int64_t* handles,
                      const Parallel& parallel) {
   if (size >= kNoRow) return Status::Refused("ids has 2^32 - 1 or more positions");
-  const Batch batch{ids, size, event_time, values, handles};
+  Batch batch{ids, size, event_time, values, handles, {}};
   const int shards = ShardsFor(size, kPositionsPerShard, parallel);
   std::vector<std::vector<uint32_t>> misses(static_cast<size_t>(shards));
   std::atomic<bool> out_of_memory{false};
@@ -84,6 +87,9 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
   };
   {
     const Readers::Call call(readers_);
+    if (admission_.filters()) {
+      for (int stripe = 0; stripe < StripedIndex::kStripes; ++stripe) batch.entered[stripe] = index_.entered(stripe);
+    }
     RunShards(shards, find, parallel);
   }
   if (out_of_memory) return Status::Refused("there is no memory for the positions of new ids");
@@ -103,7 +109,7 @@ void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
 }
 
 void Table::Peek(const int64_t* ids, size_t size, float* values, const Parallel& parallel) const {
-  const Batch batch{ids, size, 0, values, nullptr};
+  const Batch batch{ids, size, 0, values, nullptr, {}};
   const int shards = ShardsFor(size, kPositionsPerShard, parallel);
   const auto peek = [&](int shard) { PeekPart(batch, size * shard / shards, size * (shard + 1) / shards); };
   const Readers::Call call(readers_);

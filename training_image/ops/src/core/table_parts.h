@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 #include "core/table.h"
@@ -18,6 +19,8 @@ struct Table::Batch {
   uint32_t event_time;
   float* values;
   int64_t* handles;
+  // Of the index, before it was asked for the first id; filled if ids can stay without a row.
+  std::array<uint64_t, StripedIndex::kStripes> entered;
 };
 
 // Free places, taken from the store in lots; those that were not used go back.
@@ -25,7 +28,9 @@ class Table::Places {
  public:
   // `most`: how many will be asked for at most.
   Places(RowStore* rows, size_t most) : rows_(*rows), left_(most) {}
-  ~Places() { rows_.Return(places_ + next_, end_ - next_); }
+  ~Places() {
+    if (next_ < end_) rows_.Return(places_ + next_, end_ - next_);
+  }
   Places(const Places&) = delete;
   Places& operator=(const Places&) = delete;
 
