@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from tandem_wire.report import GraphState
+
 from tandem_operator.api import Condition, ConditionType, CycleState, Reason, format_duration
 from tandem_operator.observed import StoreView
 from tandem_operator.picture import Picture, trouble
@@ -159,7 +161,24 @@ def last_promotion(picture: Picture) -> Finding:
     return Finding("True", reason.value, f"Base {newest.base} serves ({newest.how}).")
 
 
-CONDITIONS: Sequence[tuple[ConditionType, Callable[[Picture], Finding]]] = (
+def cuda_graph(picture: Picture) -> Finding | None:
+    """Whether all pods compute by captured graphs; None where that was not asked for."""
+    gpu = picture.model.spec.serving.gpu
+    if gpu is None or not gpu.cuda_graph.enabled:
+        return None
+    told = [(pod.name, pod.report.graph) for pod in picture.answering if pod.report is not None]
+    if not told:
+        return Finding("Unknown", Reason.UNKNOWN.value, "No pod that answers says how it computes.")
+    without = [(name, graph) for name, graph in told if graph is None or graph.state is not GraphState.ON]
+    if not without:
+        return Finding("True", Reason.CAPTURED.value, "Every pod computes by captured graphs.")
+    name, graph = without[0]
+    why = "its image does not know of graphs" if graph is None else graph.reason or graph.state
+    message = f"{len(without)} of {len(told)} pods compute without a captured graph; {name}: {why}"
+    return Finding("False", Reason.NOT_CAPTURED.value, message)
+
+
+CONDITIONS: Sequence[tuple[ConditionType, Callable[[Picture], Finding | None]]] = (
     (ConditionType.AVAILABLE, available),
     (ConditionType.PROGRESSING, progressing),
     (ConditionType.RECONCILING, reconciling),
@@ -170,6 +189,7 @@ CONDITIONS: Sequence[tuple[ConditionType, Callable[[Picture], Finding]]] = (
     (ConditionType.STORE_READY, store_ready),
     (ConditionType.STREAMS_HEALTHY, streams_healthy),
     (ConditionType.PROMOTED, last_promotion),
+    (ConditionType.CUDA_GRAPH, cuda_graph),
 )
 
 
@@ -177,9 +197,11 @@ def conditions(picture: Picture) -> tuple[Condition, ...]:
     """Make all conditions; one whose truth did not change keeps its time."""
     generation = picture.model.metadata.generation
     before = {condition.type: condition for condition in picture.model.status.conditions}
+    found = ((kind, judge(picture)) for kind, judge in CONDITIONS)
     return tuple(
-        condition(kind.value, judge(picture), before.get(kind.value), generation, picture.now)
-        for kind, judge in CONDITIONS
+        condition(kind.value, finding, before.get(kind.value), generation, picture.now)
+        for kind, finding in found
+        if finding is not None
     )
 
 

@@ -25,10 +25,6 @@ def unsupported(spec: Spec) -> tuple[str, ...]:
             "spec.training.optimizer.form: trainers refuse this form with Sgd; take Prox, or Adagrad or Adam",
         ),
         (
-            spec.serving.gpu is not None,
-            "spec.serving.gpu: pods get the GPUs, but compute on the CPU so far; remove it",
-        ),
-        (
             compression.quantize is not Quantize.NONE,
             "spec.export.compression.quantize: rows stay float32 so far; set it to None",
         ),

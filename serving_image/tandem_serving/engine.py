@@ -19,10 +19,10 @@ from pathlib import Path
 
 import structlog
 from tandem_wire.codec import time_text
+from tandem_wire.report import GraphReport, GraphState
 from tandem_wire.version import Version
 
 from tandem_serving.errors import EngineGone
-from tandem_serving.graph.state import GraphStatus
 from tandem_serving.lane import Lane
 
 _PROGRAM = "tandem-engine"
@@ -85,7 +85,7 @@ class Stats:
     versions: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
-    graph: GraphStatus = field(default_factory=GraphStatus)
+    graph: GraphReport = field(default_factory=lambda: GraphReport(GraphState.OFF))
 
 
 class Engine:
@@ -207,7 +207,7 @@ class Engine:
             tuple(answer["versions"]),
             dict(answer["labels"]),
             str(answer["text"]),
-            GraphStatus(str(answer["graph"]["state"]), str(answer["graph"]["why"])),
+            GraphReport(GraphState(str(answer["graph"]["state"]).capitalize()), str(answer["graph"]["why"])),
         )
 
     def drain(self, grace_seconds: float) -> None:

@@ -139,7 +139,7 @@ class Server:
     @property
     def counts(self) -> tuple[int, int]:
         """Answers, and errors of this server's own, since the start."""
-        return counts(self.engine, self.metrics)
+        return counts(self.engine.stats(), self.metrics)
 
     async def start(self) -> None:
         """Open the ports and begin to follow the store.

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiohttp import web
-from tandem_wire.report import LoadedReport, PodReport, ServingReport
+from tandem_wire.report import GraphReport, LoadedReport, PodReport, ServingReport
 
 from tandem_serving.control import View
-from tandem_serving.engine import Choice, Engine
+from tandem_serving.engine import Choice, Engine, Stats
 from tandem_serving.errors import EngineGone
-from tandem_serving.graph.state import GraphStatus
 from tandem_serving.metrics import Metrics
 from tandem_serving.publish import Published, Publisher
-
-_NO_GRAPH = GraphStatus()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +62,7 @@ class Status:
 
     async def _statusz(self, _: web.Request) -> web.Response:
         report = await asyncio.to_thread(self.report)
-        graph = (await asyncio.to_thread(self.engine.stats)).graph
-        return web.Response(text=page(report, self.view(), self.now(), graph), content_type="text/html")
+        return web.Response(text=page(report, self.view(), self.now()), content_type="text/html")
 
     async def _readyz(self, _: web.Request) -> web.Response:
         if self.ready():
@@ -102,7 +98,8 @@ def _report(status: Status, published: Published | None, view: View) -> PodRepor
     if published is not None:
         version = published.current.version
         serving = ServingReport(version.base, version.update, published.current.watermark, published.since)
-    answers, errors = counts(status.engine, status.metrics)
+    stats = status.engine.stats()
+    answers, errors = counts(stats, status.metrics)
     return PodReport(
         model=status.model,
         pod=status.pod,
@@ -115,20 +112,16 @@ def _report(status: Status, published: Published | None, view: View) -> PodRepor
         store_seen_at=view.store_seen_at,
         answers=answers,
         errors=errors,
+        graph=stats.graph,
     )
 
 
-def counts(engine: Engine, metrics: Metrics) -> tuple[int, int]:
-    """Answers, and errors of this server's own (a client's are not), since the start.
-
-    Raises:
-      EngineGone: the engine ended.
-    """
-    stats = engine.stats()
+def counts(stats: Stats, metrics: Metrics) -> tuple[int, int]:
+    """Answers, and errors of this server's own (a client's are not), since the start."""
     return stats.answers, stats.errors + metrics.errors
 
 
-def page(report: PodReport, view: View, now: datetime, graph: GraphStatus = _NO_GRAPH) -> str:
+def page(report: PodReport, view: View, now: datetime) -> str:
     """Write the report for a person, with the ages that matter worked out."""
     rows = [
         ("pod", report.pod),
@@ -160,7 +153,7 @@ def page(report: PodReport, view: View, now: datetime, graph: GraphStatus = _NO_
             for base, failure in view.held.failed.items()
         ),
         *((f"base {base} computes", _choices(choices)) for base, choices in sorted(view.choices.items())),
-        ("CUDA graph", str(graph)),
+        ("CUDA graph", _graph(report.graph)),
         *((f"base {base} captured", "; ".join(told)) for base, told in sorted(view.captured.items())),
         ("answers · errors", f"{report.answers} · {report.errors}"),
         *(
@@ -173,6 +166,12 @@ def page(report: PodReport, view: View, now: datetime, graph: GraphStatus = _NO_
     title = html.escape(report.model)
     head = f'<!doctype html><meta charset="utf-8"><title>{title}</title><style>{style}</style>'
     return f"{head}<h1>{title}</h1><table>{body}</table>\n"
+
+
+def _graph(graph: GraphReport | None) -> str:
+    if graph is None:
+        return "unknown"
+    return f"{graph.state}: {graph.reason}" if graph.reason else graph.state
 
 
 def _serving(report: PodReport, now: datetime) -> str:

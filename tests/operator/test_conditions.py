@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from tandem_operator.api import OnlineModel, Phase, Status
 from tandem_operator.observed import Failures, JobPhase, Observed
 from tandem_operator.plan import plan
 from tandem_operator.support import unsupported
 from tandem_wire.records import Counters
-from tandem_wire.report import Fault, ServingReport, Termination
+from tandem_wire.report import Fault, GraphReport, GraphState, ServingReport, Termination
 from tandem_wire.target import Promoted
 
 from tests.operator.builders import (
@@ -213,6 +214,43 @@ def test_what_is_said_when_something_is_not_well(*, changes, kind, truth, reason
     assert contains in found[2]
 
 
+GPUS = online_model({"serving": {"gpu": {"count": 1}}})
+ON, NO_GPU = GraphReport(GraphState.ON), GraphReport(GraphState.UNAVAILABLE, "this machine has no GPU")
+
+
+@pytest.mark.parametrize(
+    ("graphs", "truth", "reason", "message"),
+    [
+        ((ON, ON), "True", "Captured", "Every pod computes by captured graphs."),
+        (
+            (ON, NO_GPU),
+            "False",
+            "NotCaptured",
+            "1 of 2 pods compute without a captured graph; p1: this machine has no GPU",
+        ),
+        (
+            (GraphReport(GraphState.OFF), NO_GPU),
+            "False",
+            "NotCaptured",
+            "2 of 2 pods compute without a captured graph; p0: Off",
+        ),
+        ((None, ON), "False", "NotCaptured", "1 of 2 pods compute without a captured graph; p0: its image"),
+        ((), "Unknown", "Unknown", "No pod that answers says how it computes."),
+    ],
+)
+def test_where_graphs_were_asked_for_it_is_said_what_became_of_them(graphs, truth, reason, message):
+    pods = tuple(fresh(f"p{i}", graph=graph) for i, graph in enumerate(graphs))
+    found = said(world(GPUS, pods=pods), "CudaGraphActive", GPUS)
+    assert found[:2] == (truth, reason)
+    assert found[2].startswith(message)
+
+
+@pytest.mark.parametrize("serving", [{}, {"gpu": {"count": 1, "cudaGraph": {"enabled": False}}}])
+def test_where_no_graph_was_asked_for_nothing_is_said_of_one(serving):
+    model = online_model({"serving": serving})
+    assert "CudaGraphActive" not in {each.type for each in status(world(model), model).conditions}
+
+
 def test_a_base_that_a_person_chose_and_that_is_not_there():
     model = online_model({"rollout": {"base": 9}})
     truth, reason, message = said(world(model), "Stalled", model)
@@ -253,14 +291,13 @@ def test_every_field_without_effect_is_named_with_what_to_do():
         {
             "bootstrap": {"from": "s3://models/other/checkpoints/1"},
             "training": {"workers": 4, "optimizer": OFF},
-            "serving": {"gpu": {"count": 1}},
             "export": {"compression": {"quantize": "Int8", "dropZeroRows": False}},
             "rollout": {"gates": {"latencyP99": {"maxRise": "20%"}}},
             "monitoring": {"alerts": {"enabled": True}},
         }
     ).spec
     found = unsupported(spec)
-    assert len(found) == 8
+    assert len(found) == 7
     assert all(sentence.startswith("spec.") and ";" in sentence for sentence in found)
     assert unsupported(MODEL.spec) == ()
 

@@ -33,6 +33,8 @@ from tandem_wire.report import (
     CandidateReport,
     CandidateState,
     Fault,
+    GraphReport,
+    GraphState,
     LoadedReport,
     PodReport,
     Refusal,
@@ -179,6 +181,7 @@ VALUES = {
         store_seen_at=T0,
         answers=1000,
         errors=0,
+        graph=GraphReport(GraphState.FALLBACK, "8 rows do not compile"),
     ),
     "termination": Termination(Fault.USER, "NoSuchBucket", "bucket 'modles' does not exist: create it"),
 }

@@ -50,6 +50,7 @@ class ConditionType(StrEnum):
     STORE_READY = "StoreReady"
     STREAMS_HEALTHY = "StreamsHealthy"
     PROMOTED = "LastPromotion"
+    CUDA_GRAPH = "CudaGraphActive"
 
 
 class Reason(StrEnum):
@@ -104,5 +105,8 @@ class Reason(StrEnum):
     # StreamsHealthy
     RECORDS_FLOWING = "RecordsFlowing"
     RECORDS_QUARANTINED = "RecordsQuarantined"
+    # CudaGraphActive
+    CAPTURED = "Captured"
+    NOT_CAPTURED = "NotCaptured"
     # Everything
     UNKNOWN = "Unknown"

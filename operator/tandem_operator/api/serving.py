@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 from tandem_operator.api.pods import Labels, PodTemplate, Resources
 from tandem_operator.api.scalars import Duration, Image, Limit, PodShare, Value, Within, rules
 
-BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+BatchSize = Annotated[int, Field(ge=1, le=8_192)]
 
 
 class CudaGraph(Value):
@@ -23,7 +23,7 @@ class CudaGraph(Value):
         "takes traffic.",
     )
     exclude: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=128)], ...], Field(max_length=64)] = Field(
-        default=(), description="Names of graph nodes that cannot be captured; they run outside."
+        default=(), description="Names of graph nodes, or of operations, that are not captured; they run outside."
     )
 
 

@@ -1,4 +1,4 @@
-"""What this pod was asked to capture, and what became of it."""
+"""What this pod was asked to capture."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -24,17 +24,6 @@ class Asked:
     device: str = "off"
     environment: Mapping[str, str] = field(default_factory=dict)
     exclude: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GraphStatus:
-    """What the engine says: off, on, unavailable or fallback, and why."""
-
-    state: str = "off"
-    why: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.state}: {self.why}" if self.why else self.state
 
 
 def asked(config: ServerConfig, inherited: Mapping[str, str]) -> Asked:

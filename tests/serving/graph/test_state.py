@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tandem_serving.errors import ConfigError
-from tandem_serving.graph.state import Asked, GraphStatus, asked
+from tandem_serving.graph.state import Asked, asked
 from tandem_serving.graph.xla_flags import WITHOUT, GraphSettings
 from tandem_wire.config import ServerConfig, StoreConfig
 
@@ -32,7 +32,3 @@ def test_a_pod_with_gpus_captures_and_only_the_flags_say_whether_xla_records(on,
 def test_what_would_end_the_engine_is_refused_before(sizes, flags, says):
     with pytest.raises(ConfigError, match=says):
         asked(replace(CONFIG, batch_sizes=sizes, cuda_graph=True), {"XLA_FLAGS": flags})
-
-
-def test_it_is_said_with_the_reason():
-    assert (str(GraphStatus()), str(GraphStatus("fallback", "it fails"))) == ("off", "fallback: it fails")

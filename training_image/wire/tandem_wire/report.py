@@ -53,9 +53,26 @@ class Refusal(JsonValue):
     at: datetime
 
 
+class GraphState(StrEnum):
+    """What became of a pod's CUDA graph."""
+
+    OFF = "Off"
+    ON = "On"
+    UNAVAILABLE = "Unavailable"
+    FALLBACK = "Fallback"
+
+
+@dataclass(frozen=True, slots=True)
+class GraphReport(JsonValue):
+    """Whether a pod computes by captured graphs (S4); ``reason`` is empty where it does, or was not asked to."""
+
+    state: GraphState
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodReport(JsonValue):
-    """``/statusz.json`` of a serving pod."""
+    """``/statusz.json`` of a serving pod; ``graph`` is None when the pod does not say."""
 
     FORMAT: ClassVar[str] = "tandem.report/1"
 
@@ -70,6 +87,7 @@ class PodReport(JsonValue):
     store_seen_at: datetime | None
     answers: int
     errors: int
+    graph: GraphReport | None = None
 
 
 class Fault(StrEnum):
