@@ -79,6 +79,8 @@ def _measure(name: str, options: argparse.Namespace) -> bool:
         raise SystemExit(f"{name} has no part {', '.join(sorted(unknown))}; it has {', '.join(known)}")
     chosen = {part: run for part, run in known.items() if part in (options.only or [part])}
     begin = time.monotonic()
+    path = FOLDER / f"{name}.json"
+    kept = figures.read(path) if options.only and path.exists() else []
     found: list[Figure] = []
     failed = False
     for part, run in chosen.items():
@@ -89,12 +91,10 @@ def _measure(name: str, options: argparse.Namespace) -> bool:
         except SideFailed as error:
             failed = True
             _say(f"{time.monotonic() - begin:5.0f} s  {part}: {error}")
-    if not options.smoke:
-        path = FOLDER / f"{name}.json"
-        measured = {figure.figure for figure in found}
-        kept = figures.read(path) if options.only and path.exists() else []
-        figures.write(path, [figure for figure in kept if figure.figure not in measured] + found)
-        report.write_run(FOLDER / f"{name}.run.json", origin)
+        if not options.smoke:  # after each part, so that a run that is ended keeps what it has measured
+            measured = {figure.figure for figure in found}
+            figures.write(path, [figure for figure in kept if figure.figure not in measured] + found)
+            report.write_run(FOLDER / f"{name}.run.json", origin)
     return failed
 
 
