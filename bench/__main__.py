@@ -86,7 +86,7 @@ def _measure(name: str, options: argparse.Namespace) -> bool:
     for part, run in chosen.items():
         try:
             for figure in run():
-                found.append(figure)
+                found.append(replace(figure, commit=origin.commit))
                 _say(f"{time.monotonic() - begin:5.0f} s  {_line(figure)}")
         except SideFailed as error:
             failed = True

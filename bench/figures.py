@@ -21,6 +21,7 @@ class Figure:
       runs: how many medians are over.
       spread: least and greatest by side, ours as "ours".
       load: the machine's load average over one minute when the first run began.
+      commit: of the checkout that it was measured on; "" until it is written.
     """
 
     figure: str
@@ -32,6 +33,7 @@ class Figure:
     runs: int
     spread: Mapping[str, Sequence[float]]
     load: float
+    commit: str = ""
 
 
 def significant(value: float, digits: int = 4) -> float:

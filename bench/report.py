@@ -40,18 +40,19 @@ def section(run: Run, found: Sequence[Figure]) -> str:
         "",
         f"`{run.command}` · {run.date} · commit {run.commit} · {run.machine} · load average at the start {load}",
         "",
-        *(_table(found) if found else [NOTHING.get(run.name, "not measured")]),
+        *(_table(found, run.commit) if found else [NOTHING.get(run.name, "not measured")]),
         "",
     ]
     return "\n".join(lines)
 
 
-def _table(found: Sequence[Figure]) -> list[str]:
+def _table(found: Sequence[Figure], commit: str) -> list[str]:
     head = ["| figure | setting | ours | peers | ratio | runs | load |", "|---|---|---|---|---|---|---|"]
-    return [*head, *(_line(figure) for figure in found)]
+    return [*head, *(_line(figure, commit) for figure in found)]
 
 
-def _line(figure: Figure) -> str:
+def _line(figure: Figure, commit: str) -> str:
+    older = "" if figure.commit in ("", commit) else f"; measured before, on commit {figure.commit}"
     unit = f" {figure.unit}" if figure.unit else ""
     peers = [f"{peer} {_value(value, figure.spread.get(peer))}" for peer, value in figure.peers.items()]
     ratio = "-" if figure.ratio is None else f"**{figure.ratio:g}**"
@@ -60,7 +61,7 @@ def _line(figure: Figure) -> str:
     ]
     compared = f"{ratio} ({', '.join(others)})" if len(others) > 1 else ratio
     ours = _value(figure.ours, figure.spread.get("ours"))
-    cells = [figure.figure, figure.setting, f"**{ours}**{unit}", "<br>".join(peers) or "-", compared]
+    cells = [figure.figure, figure.setting + older, f"**{ours}**{unit}", "<br>".join(peers) or "-", compared]
     return f"| {' | '.join(cells)} | {figure.runs} | {figure.load:g} |"
 
 

@@ -1,5 +1,7 @@
 """BENCHMARKS.md from figures."""
 
+from dataclasses import replace
+
 from bench import figures, report
 from bench.figures import compare
 from bench.machine import Run
@@ -32,6 +34,13 @@ def test_a_figure_without_peers():
     assert "| worst | s | **5 (5 … 5)** ms | - | - | 1 | 0 |" in report.section(
         RUN, [compare("worst", "s", "ms", {"ours": [5.0]}, load=0)]
     )
+
+
+def test_a_figure_of_an_earlier_run_names_its_commit():
+    figure = compare("worst", "s", "ms", {"ours": [5.0]}, load=0)
+    older, same = (replace(figure, commit=commit) for commit in ("0dd5eed", RUN.commit))
+    assert "| worst | s; measured before, on commit 0dd5eed |" in report.section(RUN, [older])
+    assert "| worst | s |" in report.section(RUN, [same])
 
 
 def test_the_page_has_every_bench_of_the_folder(tmp_path):
