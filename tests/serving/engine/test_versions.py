@@ -5,9 +5,8 @@ import asyncio
 import numpy as np
 from tandem_wire.version import Version
 
-from tests.serving.clients import Client, Recomputed, request
+from tests.serving.clients import Client, Recomputed, fails, request, selecting
 from tests.serving.engine.engine_process import Engine
-from tests.serving.test_grpc_front import fails, spec
 from tests.serving.test_server import Hammer
 
 
@@ -69,7 +68,7 @@ async def test_a_dropped_base_is_gone_for_clients(serving, writer):
     await _told(serving, "publish", base=4, update=0)
     await _told(serving, "drop", base=3)
     async with Client(serving.port) as client:
-        code, details = await fails(client.predictions.Predict(spec(version=3_000_000_003)))
+        code, details = await fails(client.predictions.Predict(selecting(version=3_000_000_003)))
         assert code.name == "NOT_FOUND"
         assert "these are: 4000000000 (4.0)." in details
         await client.predictions.Predict(request())
