@@ -21,6 +21,7 @@ INTERVALS = Intervals(count_interval=100, time_interval=2.5)
 def test_the_program_says_when_results_are_taken_anew():
     exported = running.export({"a": 4, "b": 3}, norm_first)
     program = cached(exported.spec, exported.graph, INTERVALS)
+    assert program.fold is not None
     assert program.fold.intervals == INTERVALS
     assert program.chain is None
     assert program.graphs == cached_only(exported.spec, exported.graph).graphs
@@ -38,6 +39,7 @@ def test_where_nothing_hangs_on_weights_alone_the_program_is_any_other():
 
 def test_a_chain_knows_of_no_intervals():
     program = fold(*_plain())
+    assert program.fold is not None
     with pytest.raises(InvalidValue, match="must be null where fold has intervals"):
         replace(program, fold=replace(program.fold, intervals=INTERVALS))
 
