@@ -29,7 +29,7 @@ BAD = [
     ("width", {"numeric": np.zeros((3, 5), np.float32)}, r"'numeric' has shape \(3, 5\); it must be \(batch, 2\)"),
     ("rank", {"user": np.zeros((3, 1, 1), np.int64)}, r"'user' has shape \(3, 1, 1\); it must be \(batch, 1\) or \(b"),
     ("scalar", {"user": np.int64(3)}, r"'user' has shape \(\); it must be"),
-    ("rows", {"numeric": NUMERIC[:2]}, "input 'user' has 3 rows, but 'numeric' has 2; all inputs must have as many"),
+    ("rows", {"numeric": NUMERIC[:2]}, "input 'words' has 3 rows, but 'numeric' has 2; all inputs must have as many"),
     (
         "NaN",
         {"numeric": np.array([[0, 0], [0, np.nan], [0, 0]], np.float32)},

@@ -13,6 +13,7 @@ from tandem_serving.line import Origin, load
 from tandem_wire.errors import NotFound, Refused
 from tandem_wire.lineage import rebuild
 from tandem_wire.records import Kind
+from tandem_wire.report import GraphReport, GraphState
 from tandem_wire.version import Version
 from tensorflow import make_ndarray
 from tensorflow_serving.apis import prediction_service_pb2_grpc
@@ -239,7 +240,7 @@ def test_a_captured_graph_answers_through_updates_and_says_what_it_has(engine_pr
                 writer.update(3)
                 line.advance()
         stats = engine.stats()
-        assert str(stats.graph) == "on"
+        assert stats.graph == GraphReport(GraphState.ON)
         assert 'tandem_engine_graph_batches_total{by="fallback"} 0' in stats.text
     finally:
         engine.close()
@@ -252,6 +253,8 @@ def test_without_a_gpu_a_graph_is_unavailable_and_says_why(engine_program, write
         writer.base(3)
         line, _ = load(engine, replace(origin, exclude=()), 3)
         assert "graph" not in {choice.engine for choice in line.choices}
-        assert str(engine.stats().graph).startswith("unavailable: TensorFlow sees no GPU; give the pod one")
+        graph = engine.stats().graph
+        assert graph.state is GraphState.UNAVAILABLE
+        assert graph.reason.startswith("TensorFlow sees no GPU; give the pod one")
     finally:
         engine.close()
