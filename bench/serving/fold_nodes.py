@@ -19,8 +19,8 @@ def fold_nodes() -> Iterator[Figure]:
     program = fold(model.spec, model.graph)
     runs = {
         "ours": [float(_nodes(program.graphs[program.rest.graph]))],
-        "grappler_frozen": [float(_grappler(model, frozen=True))],
-        "grappler_live": [float(_grappler(model, frozen=False))],
+        "grappler_frozen": [float(grappler(model, frozen=True))],
+        "grappler_live": [float(grappler(model, frozen=False))],
         "exported": [float(_nodes(model.graph))],
     }
     setting = (
@@ -34,7 +34,8 @@ def _nodes(graph: bytes) -> int:
     return len(graph_pb2.GraphDef.FromString(graph).node)
 
 
-def _grappler(model: ServedModel, *, frozen: bool) -> int:
+def grappler(model: ServedModel, *, frozen: bool) -> int:
+    """Count the nodes that Grappler leaves, of the graph with weights fed or frozen into it."""
     definition = graph_pb2.GraphDef.FromString(model.graph)
     placeholders = [tensor.partition(":")[0] for tensor in model.spec.dense.weight_inputs]
     values = dict(zip(placeholders, model.weights.values(), strict=True))
