@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <limits>
+
+#include "dense/error.h"
 
 namespace tandem::serving {
 namespace {
@@ -29,19 +29,6 @@ GraphFill Numbers(const Dense& dense, size_t rows) {
   };
 }
 
-double Apart(const std::vector<std::vector<float>>& answers, const std::vector<std::vector<float>>& right) {
-  double worst = 0;
-  for (size_t k = 0; k < right.size(); ++k) {
-    for (size_t r = 0; r < right[k].size(); ++r) {
-      const double a = answers[k][r], b = right[k][r];
-      if (std::isnan(a) && std::isnan(b)) continue;
-      const double error = std::abs(a - b) / std::max(1.0, std::abs(b));
-      worst = std::isnan(error) ? std::numeric_limits<double>::infinity() : std::max(worst, error);
-    }
-  }
-  return worst;
-}
-
 std::string Sentence(size_t rows, double error) {
   char text[96];
   std::snprintf(text, sizeof text, "at %zu rows the graph answers %.1e away; 1e-05 is allowed", rows, error);
@@ -61,7 +48,7 @@ Status WarmUpOne(const Dense& dense, size_t rows, const GraphRun& graph, const G
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begun).count());
   }
   if (Status status = plain(rows, numbers, right_to.data()); !status.ok()) return status;
-  bucket->error = Apart(answers, right);
+  bucket->error = GreatestError(answers, right);
   if (!(bucket->error <= kAllowed)) bucket->why = Sentence(rows, bucket->error);
   return {};
 }

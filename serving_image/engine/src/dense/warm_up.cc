@@ -3,10 +3,11 @@
 #include <time.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <utility>
+
+#include "dense/error.h"
 
 namespace tandem::serving {
 namespace {
@@ -68,19 +69,6 @@ class Runner {
   std::vector<float*> outputs_;
 };
 
-double Error(const Answers& answers, const Answers& right) {
-  double worst = 0;
-  for (size_t k = 0; k < right.size(); ++k) {
-    for (size_t r = 0; r < right[k].size(); ++r) {
-      const double a = answers[k][r], b = right[k][r];
-      if (std::isnan(a) && std::isnan(b)) continue;
-      const double error = std::abs(a - b) / std::max(1.0, std::abs(b));
-      worst = std::isnan(error) ? std::numeric_limits<double>::infinity() : std::max(worst, error);
-    }
-  }
-  return worst;
-}
-
 }  // namespace
 
 Status WarmUpSizes(const Program& program, const std::vector<Candidate>& candidates, const std::vector<size_t>& sizes,
@@ -94,7 +82,7 @@ Status WarmUpSizes(const Program& program, const std::vector<Candidate>& candida
       runners.push_back(std::make_unique<Runner>(program, candidate, rows));
       const Status status = runners.back()->Run();
       if (!status.ok() && runners.size() == 1) return status;
-      size.error.push_back(status.ok() ? Error(runners.back()->answers(), runners[0]->answers())
+      size.error.push_back(status.ok() ? GreatestError(runners.back()->answers(), runners[0]->answers())
                                        : std::numeric_limits<double>::infinity());
       size.microseconds.push_back(size.error.back() <= candidate.tolerance ? std::numeric_limits<double>::infinity()
                                                                            : -1);
