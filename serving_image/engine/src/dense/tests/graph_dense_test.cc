@@ -7,12 +7,12 @@
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <sstream>
 #include <thread>
 
 #include "dense/graph_plan.h"
 #include "dense/open.h"
 #include "dense/tests/sample.h"
+#include "dense/tests/tiny_model.h"
 
 namespace tandem::serving {
 namespace {
@@ -20,36 +20,6 @@ namespace {
 using nlohmann::json;
 using namespace testing;
 using Is = GraphState::Is;
-
-const std::vector<size_t> kWeights = {60, 6, 6, 6, 6, 6};
-
-std::string Told(const char* name, const char* compiled) {
-  const char* told = std::getenv(name);
-  return told != nullptr ? told : compiled;
-}
-
-const std::string kTiny = Told("TANDEM_DENSE_TINY", TANDEM_DENSE_TINY);
-
-std::string Text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-const TensorFlow* Api() {
-  static const std::unique_ptr<const TensorFlow> loaded = [] {
-    std::unique_ptr<const TensorFlow> made;
-    const std::string path = Told("TANDEM_TENSORFLOW", TANDEM_TENSORFLOW);
-    if (path.empty()) {
-      std::printf("skipped: this build has no TensorFlow\n");
-    } else if (const Status status = LoadTensorFlow(path, &made); !status.ok()) {
-      throw tandem::testing::Failure(status.why());
-    }
-    return made;
-  }();
-  return loaded.get();
-}
 
 // A copy of tests/tiny whose graph.pb is one of its variants, or which lacks a file; gone at the end.
 class Folder {
@@ -70,20 +40,6 @@ class Folder {
 
  private:
   std::string path_;
-};
-
-struct Weights {
-  explicit Weights(uint64_t seed) {
-    Numbers numbers(seed);
-    for (size_t count : kWeights) {
-      values.emplace_back();
-      for (size_t i = 0; i < count; ++i) values.back().push_back(numbers());
-    }
-    for (float& x : values[3]) x = 1 + x / 2;
-    for (const auto& value : values) pointers.push_back(value.data());
-  }
-  std::vector<std::vector<float>> values;
-  std::vector<const float*> pointers;
 };
 
 struct Answers {
@@ -107,7 +63,7 @@ Answers Ask(const Dense& dense, const DenseWeights& weights, DenseScratch* scrat
 struct Pair {
   explicit Pair(const std::string& folder, GraphDevice device = GraphDevice::kAny) {
     DenseOptions options;
-    options.tensorflow = Api();
+    options.tensorflow = LoadedTensorFlow();
     options.sizes = {1, 8, 32};
     Open(options, folder, &plain);
     options.graph = {device, &state};
@@ -168,7 +124,7 @@ struct Pair {
 bool Has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(every_size_is_warmed_from_the_largest_and_all_versions_answer_as_without) {
-  if (Api() == nullptr) return;
+  if (LoadedTensorFlow() == nullptr) return;
   Pair pair(kTiny);
   CHECK(pair.is() == Is::kOn && pair.why().empty());
   const json& graph = pair.report["graph"];
@@ -190,7 +146,7 @@ TEST(every_size_is_warmed_from_the_largest_and_all_versions_answer_as_without) {
 }
 
 TEST(threads_answer_while_versions_come_and_go) {
-  if (Api() == nullptr) return;
+  if (LoadedTensorFlow() == nullptr) return;
   Pair pair(kTiny);
   std::atomic<int> wrong{0};
   std::vector<std::thread> threads;
@@ -209,7 +165,7 @@ TEST(threads_answer_while_versions_come_and_go) {
 }
 
 TEST(a_graph_that_does_not_compile_is_not_used_and_the_reason_is_there) {
-  if (Api() == nullptr) return;
+  if (LoadedTensorFlow() == nullptr) return;
   const Folder folder("graph.uncompiled.pb");
   Pair pair(folder.path());
   CHECK(pair.is() == Is::kFallback);
@@ -222,7 +178,7 @@ TEST(a_graph_that_does_not_compile_is_not_used_and_the_reason_is_there) {
 }
 
 TEST(a_graph_that_answers_otherwise_is_not_used) {
-  if (Api() == nullptr) return;
+  if (LoadedTensorFlow() == nullptr) return;
   const Folder folder("graph.wrong.pb");
   Pair pair(folder.path());
   CHECK(pair.is() == Is::kFallback && Has(pair.why(), "at 32 rows the graph answers 5.0e-01 away; 1e-05 is allowed"));
@@ -230,7 +186,7 @@ TEST(a_graph_that_answers_otherwise_is_not_used) {
 }
 
 TEST(a_batch_that_the_graph_fails_on_is_answered_without_it_and_so_is_all_after) {
-  if (Api() == nullptr) return;
+  if (LoadedTensorFlow() == nullptr) return;
   const Folder folder("graph.fragile.pb");
   Pair pair(folder.path());
   CHECK(pair.is() == Is::kOn);
@@ -248,7 +204,7 @@ TEST(a_batch_that_the_graph_fails_on_is_answered_without_it_and_so_is_all_after)
 }
 
 TEST(without_a_gpu_or_a_graph_the_state_says_so_and_answers_stay) {
-  if (Api() == nullptr) return;
+  if (LoadedTensorFlow() == nullptr) return;
   Pair gpu(kTiny, GraphDevice::kGpu);
   CHECK(gpu.is() == Is::kUnavailable && Has(gpu.why(), "TensorFlow sees no GPU; give the pod one"));
   CHECK(gpu.Agree() && !gpu.report.contains("graph"));

@@ -7,47 +7,16 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <sstream>
 #include <thread>
 
 #include "dense/tests/sample.h"
+#include "dense/tests/tiny_model.h"
 
 namespace tandem::serving {
 namespace {
 
 using nlohmann::json;
 using namespace testing;
-
-const std::vector<size_t> kWeights = {60, 6, 6, 6, 6, 6};
-// What the environment says, since a compiled test is used by other clones too; else what it was compiled with.
-std::string Told(const char* name, const char* compiled) {
-  const char* told = std::getenv(name);
-  return told != nullptr ? told : compiled;
-}
-
-const std::string kTiny = Told("TANDEM_DENSE_TINY", TANDEM_DENSE_TINY);
-const std::string kTensorFlow = Told("TANDEM_TENSORFLOW", TANDEM_TENSORFLOW);
-
-std::string Text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
-// Null where this build has none: under sanitizers, which do not go with RTLD_DEEPBIND, or without the Python package.
-const TensorFlow* LoadedTensorFlow() {
-  static const std::unique_ptr<const TensorFlow> loaded = [] {
-    std::unique_ptr<const TensorFlow> made;
-    if (kTensorFlow.empty()) {
-      std::printf("skipped: this build has no TensorFlow\n");
-    } else if (const Status status = LoadTensorFlow(kTensorFlow, &made); !status.ok()) {
-      throw tandem::testing::Failure(status.why());
-    }
-    return made;
-  }();
-  return loaded.get();
-}
 
 // A copy of tests/tiny with some files replaced, gone at the end.
 class Folder {
@@ -65,21 +34,6 @@ class Folder {
 
  private:
   std::string path_;
-};
-
-// The tiny model's weights; variance from 0.5 to 1.5.
-struct Weights {
-  explicit Weights(uint64_t seed) {
-    Numbers numbers(seed);
-    for (size_t count : kWeights) {
-      values.emplace_back();
-      for (size_t i = 0; i < count; ++i) values.back().push_back(numbers());
-    }
-    for (float& x : values[3]) x = 1 + x / 2;
-    for (const auto& value : values) pointers.push_back(value.data());
-  }
-  std::vector<std::vector<float>> values;
-  std::vector<const float*> pointers;
 };
 
 double ExpectedAnswer(const Weights& weights, const std::vector<Rows>& features, size_t row, size_t head) {
