@@ -105,7 +105,7 @@ class HashVariable(TrackedTable):
         Args:
           ids: int64 or string, of any shape; strings are keyed by :func:`fingerprint`.
           event_time: int64 scalar in 0 … 2³² - 1, the event time of the samples in the caller's unit (seconds, say);
-            a row keeps the greatest it was told. 0 where it is not known.
+            a row keeps the greatest it was told (of calls at the same moment, either's). 0 where it is not known.
 
         Returns:
           rows, float32 [..., dim], and handles, int64 [...]: generation in the upper 32 bits, row in the lower. A

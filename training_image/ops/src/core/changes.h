@@ -54,14 +54,13 @@ class Changes {
   // The stamp of a call's rows, for Stamp and for the rows that the call makes; good for one Readers::Call.
   Stamps::Stamp BeginStamps(uint32_t event_time) { return stamps_.Begin(event_time); }
 
-  // Raises the time at which a live row was last seen.
+  // Raises the time at which a live row was last seen. Of calls with different times at the same moment either one's may
+  // stay: an exchange would have every row wait until the copies of those before it have left the core.
   void Stamp(uint32_t row, Stamps::Stamp stamp) {
     std::atomic<uint32_t>& seen = rows_.seen(row);
-    uint32_t before = seen.load(std::memory_order_relaxed);
-    if (before >= stamp.time) return;
+    if (seen.load(std::memory_order_relaxed) >= stamp.time) return;
     if (stamp.touches) Touch(row);
-    while (before < stamp.time && !seen.compare_exchange_weak(before, stamp.time, std::memory_order_relaxed)) {
-    }
+    seen.store(stamp.time, std::memory_order_relaxed);
   }
 
   // A row has been written and is about to be found under `key`.

@@ -20,8 +20,11 @@ constexpr int kNiceness = 10;
 
 class PageThread {
  public:
+  // Never waits: the thread may have lost its core while it holds the list, and being polite it gets it back late. Who asked
+  // in vain asks again when it reaches further.
   void Ask(Arena* arena) {
-    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+    if (!lock.owns_lock()) return;
     if (!started_) Start();
     Enqueue(arena);
     wake_.notify_one();

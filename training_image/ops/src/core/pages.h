@@ -13,7 +13,8 @@ namespace tandem {
 
 class Arena;
 
-// Has the background thread call arena->PrepareAhead() soon, until there is nothing left to do.
+// Has the background thread call arena->PrepareAhead() soon, until there is nothing left to do. Waits for nobody; where
+// others ask at the same moment, the request may be lost.
 void PreparePagesOf(Arena* arena);
 
 // Afterwards the background thread does not know the arena. Waits if it is at work on it.

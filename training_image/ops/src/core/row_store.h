@@ -83,8 +83,9 @@ class RowStore {
     asm volatile("" : : "r"(row));  // or g++ takes this for a function without effect, and calls of it away
   }
 
+  // For reading: what many rows of a batch share is mostly stamped already, and two threads can have it at once.
   void PrefetchSeen(uint32_t row) const {
-    __builtin_prefetch(&seen_[row], 1);
+    __builtin_prefetch(&seen_[row]);
     asm volatile("" : : "r"(row));
   }
 
