@@ -12,13 +12,13 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
 import structlog
-from tandem_wire.objects import get_object
+from tandem_wire.objects import read_object
 from tandem_wire.records import ObjectRef
 from tandem_wire.store import Store
 
@@ -85,9 +85,10 @@ class Cache:
         kept = self._verified(ref)
         if kept is not None:
             return kept
-        data = get_object(store, ref, called)
-        descriptor = self._keep(ref, data)
-        return in_memory(ref.name, data) if descriptor is None else descriptor
+        descriptor = self._keep(ref, read_object(store, ref, called, _PIECE))
+        if descriptor is None:
+            return in_memory(ref.name, read_object(store, ref, called, _PIECE))
+        return descriptor
 
     def _verified(self, ref: ObjectRef) -> int | None:
         path = self._options.folder / ref.sha256
@@ -106,18 +107,21 @@ class Cache:
         _log.warning("an object in the cache is not what it was; it is read from the store anew", object=ref.name)
         return None
 
-    def _keep(self, ref: ObjectRef, data: bytes) -> int | None:
-        """Write an object and return its descriptor; None where it can't be kept."""
+    def _keep(self, ref: ObjectRef, pieces: Iterator[bytes]) -> int | None:
+        """Write an object as it comes and return its descriptor; None where it can't be kept.
+
+        It has its name, by which it is found, only after the last piece was verified.
+        """
         folder = self._options.folder
         scratch = folder / f"{_NEW}{secrets.token_hex(8)}"
         try:
             with self._lock:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if not self._make_room(len(data)):
+                if not self._make_room(ref.size):
                     return None
             descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
-                _write(descriptor, data)
+                _write(descriptor, pieces)
                 scratch.rename(folder / ref.sha256)
             except BaseException:
                 os.close(descriptor)
@@ -157,13 +161,12 @@ class Cache:
             )
 
 
-def _write(descriptor: int, data: bytes) -> None:
+def _write(descriptor: int, pieces: Iterator[bytes]) -> None:
     """Write piece by piece; the pages of each leave the page cache, which counts for the container."""
-    view = memoryview(data)
-    for at in range(0, len(view), _PIECE):
-        write_all(descriptor, view[at : at + _PIECE])
+    for piece in pieces:
+        write_all(descriptor, piece)
         os.fdatasync(descriptor)  # pages that are still to be written can't be let go of
-        os.posix_fadvise(descriptor, at, _PIECE, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def _digest(file: FileIO) -> str:

@@ -8,6 +8,7 @@ dies, however that comes.
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
@@ -44,14 +45,15 @@ class Handover:
         Raises:
           FileExistsError: there is one of this name already.
         """
-        return self.add(name, in_memory(name, data))
+        return self.add(name, in_memory(name, (data,)))
 
 
-def in_memory(name: str, data: bytes) -> int:
+def in_memory(name: str, pieces: Iterable[bytes]) -> int:
     """Write bytes into a file in memory and return its descriptor; the memory is free when it is closed."""
     descriptor = os.memfd_create(name)
     try:
-        write_all(descriptor, data)
+        for piece in pieces:
+            write_all(descriptor, piece)
     except BaseException:
         os.close(descriptor)
         raise

@@ -1,9 +1,10 @@
 """A store that can be made to fail."""
 
+from functools import partial
 from typing import cast
 
 from tandem_wire.errors import StoreUnavailable
-from tandem_wire.store import Blob, Store
+from tandem_wire.store import Store
 
 AWAY = StoreUnavailable("no route to the store")
 
@@ -29,10 +30,10 @@ class FragileStore:
         if self.error is not None:
             self.misses += 1
             raise self.error
-        if name == "get":
-            return self._get
+        if name in ("get", "get_range"):
+            return partial(self._get, name)
         return getattr(self._store, name)
 
-    def _get(self, key: str) -> Blob:
+    def _get(self, name: str, key: str, *range_: int) -> object:
         self.read.append(key)
-        return self._store.get(key)
+        return getattr(self._store, name)(key, *range_)

@@ -24,7 +24,7 @@ def test_nothing_is_left():
     before = open_descriptors()
     with Handover() as handover:
         handover.put("a", b"1")
-        handover.add("b", in_memory("b", b"2"))
+        handover.add("b", in_memory("b", (b"2",)))
         with pytest.raises(FileExistsError):
             handover.put("b", b"3")
     assert not handover.path.exists()

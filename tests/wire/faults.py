@@ -27,6 +27,9 @@ class Faulty:
     def get_if_changed(self, key: str, etag: str) -> Blob | None:
         return self._call(lambda: self.store.get_if_changed(key, etag))
 
+    def get_range(self, key: str, start: int, size: int) -> bytes:
+        return self._call(lambda: self.store.get_range(key, start, size))
+
     def head(self, key: str) -> Entry | None:
         return self._call(lambda: self.store.head(key))
 

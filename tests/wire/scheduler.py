@@ -144,6 +144,9 @@ class Gate:
     def get_if_changed(self, key: str, etag: str) -> Blob | None:
         return self._read(lambda: self._store.get_if_changed(key, etag))
 
+    def get_range(self, key: str, start: int, size: int) -> bytes:
+        return self._read(lambda: self._store.get_range(key, start, size))
+
     def head(self, key: str) -> Entry | None:
         return self._read(lambda: self._store.head(key))
 

@@ -18,11 +18,27 @@ def test_what_was_put_is_read(store: Store) -> None:
     assert store.get("empty").data == b""
 
 
+@pytest.mark.parametrize(
+    ("start", "size", "expected"),
+    [(0, 10, b"0123456789"), (0, 4, b"0123"), (4, 3, b"456"), (8, 5, b"89"), (0, 99, b"0123456789"), (10, 1, b"")],
+)
+def test_a_part_is_read(store: Store, start: int, size: int, expected: bytes) -> None:
+    store.put("a", b"0123456789")
+    assert store.get_range("a", start, size) == expected
+
+
+def test_a_part_of_nothing_is_nothing(store: Store) -> None:
+    store.put("empty", b"")
+    assert store.get_range("empty", 0, 1) == b""
+
+
 def test_what_was_not_put_is_not_there(store: Store) -> None:
     with pytest.raises(NotFound, match=r"^a/b\.json: "):
         store.get("a/b.json")
     with pytest.raises(NotFound):
         store.get_if_changed("a/b.json", "etag")
+    with pytest.raises(NotFound, match=r"^a/b\.json: "):
+        store.get_range("a/b.json", 0, 1)
     assert store.head("a/b.json") is None
     assert list(store.list("a/")) == []
 
@@ -113,6 +129,7 @@ def test_what_is_no_key_is_refused(store: Store, key: str) -> None:
     calls: tuple[Callable[[], object], ...] = (
         lambda: store.put(key, b""),
         lambda: store.get(key),
+        lambda: store.get_range(key, 0, 1),
         lambda: store.head(key),
         lambda: store.delete(key),
     )

@@ -22,6 +22,7 @@ def calls(store: Store) -> list[Callable[[], object]]:
     return [
         lambda: store.get("a"),
         lambda: store.get_if_changed("a", '"x"'),
+        lambda: store.get_range("a", 0, 1),
         lambda: store.head("a"),
         lambda: store.put("a", b""),
         lambda: store.put("a", b"", create=True),
@@ -32,7 +33,7 @@ def calls(store: Store) -> list[Callable[[], object]]:
 
 def test_a_missing_bucket_is_named(s3_server: Server) -> None:
     store = open_store(StoreConfig("s3://absent/p", s3_server.endpoint), FAST)
-    for call in calls(store)[:6]:
+    for call in calls(store)[:7]:
         with pytest.raises(NoSuchBucket, match=r"bucket 'absent' at http://127.* create it, or correct spec.store.s3"):
             call()
 
@@ -159,6 +160,9 @@ READS: list[tuple[str, tuple[Reply, ...], Callable[[Store], object], object]] = 
     ("an internal error too", (BAD, OK), lambda s: s.get("a").data, b"body"),
     ("a torn body too", ((0, "", b"bo"), OK), lambda s: s.get("a").data, b"body"),
     ("a plain put too", (SLOW, DONE), lambda s: s.put("a", b""), '"new"'),
+    ("a torn part too", ((0, "", b"bo"), OK), lambda s: s.get_range("a", 0, 9), b"body"),
+    ("a part, of a server that gives all", (OK,), lambda s: s.get_range("a", 1, 2), b"od"),
+    ("nothing is beyond the end", (error(416, "InvalidRange"),), lambda s: s.get_range("a", 4, 2), b""),
     ("unchanged", ((304, '"new"', b""),), lambda s: s.get_if_changed("a", '"new"'), None),
 ]
 RAISES: list[tuple[str, tuple[Reply, ...], Callable[[Store], object], type[WireError], int]] = [

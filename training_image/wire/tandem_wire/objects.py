@@ -1,7 +1,7 @@
 """Data objects: put before the manifest that names them, verified whenever they are read."""
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tandem_wire.errors import NotFound, Refused
 from tandem_wire.layout import object_key
@@ -10,6 +10,8 @@ from tandem_wire.store import Store
 from tandem_wire.tensors import Tensors, unpack
 
 TENSORS = ".safetensors"
+PIECE = 16 << 20
+"""Of an object that is read piece by piece."""
 _SHORT = 16
 
 
@@ -47,21 +49,45 @@ def get_object(store: Store, ref: ObjectRef, called: str | None = None) -> bytes
     Raises:
       Refused: the object is gone, torn or altered.
     """
+    return b"".join(read_object(store, ref, called, ref.size + 1))
+
+
+def read_object(store: Store, ref: ObjectRef, called: str | None = None, piece: int = PIECE) -> Iterator[bytes]:
+    """Read an object piece by piece, so that an object of any size takes the memory of one.
+
+    What was yielded is verified only when the iterator has ended: whoever keeps it must not let it be used before.
+
+    Args:
+      store: the model's store.
+      ref: what the manifest says.
+      called: the record's name for errors; the object's key when None.
+      piece: bytes of each, but of the last.
+
+    Raises:
+      Refused: the object is gone, torn or altered.
+    """
     called = called or ref.key
-    try:
-        data = store.get(ref.key).data
-    except NotFound as error:
-        raise Refused(called, f"{ref.part.value} object {ref.name} ({ref.key}) is gone") from error
-    if len(data) != ref.size:
+    digest = hashlib.sha256()
+    at, more = 0, True
+    while more:
+        asked = min(piece, ref.size + 1 - at)  # the byte too many shows an object that is too long
+        try:
+            data = store.get_range(ref.key, at, asked)
+        except NotFound as error:
+            raise Refused(called, f"{ref.part.value} object {ref.name} ({ref.key}) is gone") from error
+        at += len(data)
+        more = len(data) == asked and at <= ref.size
+        digest.update(data)
+        yield data
+    if at != ref.size:
+        found = f"{at} bytes" if at < ref.size else f"more than {ref.size} bytes"
+        raise Refused(called, f"size of {ref.name} is {found}, the manifest says {ref.size}; it is torn ({ref.key})")
+    if digest.hexdigest() != ref.sha256:
         raise Refused(
-            called, f"size of {ref.name} is {len(data)} bytes, the manifest says {ref.size}; it is torn ({ref.key})"
+            called,
+            f"digest of {ref.name} is {digest.hexdigest()[:8]}…, the manifest says {ref.sha256[:8]}…; "
+            f"altered ({ref.key})",
         )
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != ref.sha256:
-        raise Refused(
-            called, f"digest of {ref.name} is {digest[:8]}…, the manifest says {ref.sha256[:8]}…; altered ({ref.key})"
-        )
-    return data
 
 
 def get_named(store: Store, record: Record, part: Part, name: str) -> bytes:
@@ -101,4 +127,5 @@ def verify_objects(store: Store, record: Record, parts: Collection[Part] = tuple
     """
     for ref in record.objects:
         if ref.part in parts:
-            get_object(store, ref, record.called)
+            for _ in read_object(store, ref, record.called):
+                pass

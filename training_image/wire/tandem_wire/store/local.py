@@ -48,6 +48,16 @@ class LocalStore:
         blob = self.get(key)
         return None if blob.etag == etag else blob
 
+    def get_range(self, key: str, start: int, size: int) -> bytes:
+        """Read a part of a file."""
+        with _translated(self._root):
+            try:
+                with self._path(key).open("rb") as file:
+                    file.seek(start)
+                    return file.read(size)
+            except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+                raise NotFound(key) from error
+
     def head(self, key: str) -> Entry | None:
         """Describe a file."""
         return self._entry(key, self._path(key))

@@ -49,6 +49,13 @@ class Store(Protocol):
         """Read an object unless its ETag is ``etag``; None when unchanged; NotFound when it is not there."""
         ...
 
+    def get_range(self, key: str, start: int, size: int) -> bytes:
+        """Read ``size`` bytes from ``start`` on, fewer where the object ends; NotFound when it is not there.
+
+        Two calls may read two objects, if it was replaced between them; who joins pieces verifies a digest.
+        """
+        ...
+
     def head(self, key: str) -> Entry | None:
         """Describe an object; None when it is not there."""
         ...

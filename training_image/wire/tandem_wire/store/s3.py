@@ -37,6 +37,7 @@ _NO_BUCKET = {"NoSuchBucket"}
 _NO_KEY = {"NoSuchKey", "404", "NotFound"}
 _CONFLICT = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "OperationAborted"}
 _UNCHANGED = {"304", "NotModified"}
+_BEYOND = {"416", "InvalidRange"}
 _PRECONDITION_FAILED = 412
 _DENIED_STATUS = (401, 403)
 _WORLD = (
@@ -109,6 +110,24 @@ class S3Store:
                     return None
                 raise
             return Blob(reply["Body"].read(), reply["ETag"])
+
+        return self._repeated(key, call)
+
+    def get_range(self, key: str, start: int, size: int) -> bytes:
+        """Read a part of an object; a server may give all of it instead, and refuses a range that begins at its end."""
+        name = self._name(key)
+
+        def call() -> bytes:
+            try:
+                reply = self._client.get_object(
+                    Bucket=self._bucket, Key=name, Range=f"bytes={start}-{start + size - 1}"
+                )
+            except botocore.exceptions.ClientError as error:
+                if _code(error) in _BEYOND:
+                    return b""
+                raise
+            data = reply["Body"].read()
+            return data if "ContentRange" in reply else data[start : start + size]
 
         return self._repeated(key, call)
 
