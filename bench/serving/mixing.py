@@ -48,7 +48,7 @@ class Judged:
 def mixing(scale: ServingScale) -> Iterator[Figure]:
     """Count answers that are not exactly those of the version that they name."""
     bases = range(1, scale.full_swaps + 2)
-    each = max(scale.updates // len(bases), 1)
+    each = -(-scale.updates // len(bases))  # at least so many in all
     with world(_TABLE_ROWS) as made, made.pod("pod", poll_seconds=_POLL_SECONDS) as pod:
         for base in bases[1:]:
             made.lineage.base(base, served_model(base), rows(base, np.arange(_TABLE_ROWS, dtype=np.int64)))
