@@ -116,7 +116,7 @@ class Line:
         record = step.record
         version = Version(record.number, record.slot)
         with Handover() as handover:
-            file = handover.put("serving.safetensors", pack(step.tensors))
+            file = handover.put("serving.safetensors", step.data or pack(step.tensors))
             self.engine.apply(version, file, record.watermark, keyframe=record.kind is Kind.KEYFRAME)
         self.version, self.watermark = version, record.watermark
 

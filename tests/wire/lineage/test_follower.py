@@ -7,11 +7,13 @@ import pytest
 from tandem_wire.errors import StoreUnavailable
 from tandem_wire.layout import LogId, base_key, record_key
 from tandem_wire.lineage import Follower, Refusal, Step
+from tandem_wire.objects import put_objects
 from tandem_wire.records import Part, Record, decode, encode
 from tandem_wire.store import Store
 from tandem_wire.store.local import LocalStore
+from tandem_wire.tensors import pack, unpack
 
-from tests.wire.builders import Lineage, damage
+from tests.wire.builders import Lineage, damage, rows, weights
 from tests.wire.faults import Faulty
 
 
@@ -36,6 +38,28 @@ def test_steps_come_in_order_once_and_barriers_are_passed_over(store: Store) -> 
     assert follower.poll() == []
     lineage.update({3: 4.5}, step=13)
     assert slots(follower.poll()) == [4]
+
+
+def test_what_one_object_holds_can_be_passed_on_as_it_is(local: LocalStore) -> None:
+    lineage = Lineage(local)
+    record = lineage.update({1: 1.5})
+    (step,) = Follower(local, 0).poll()
+    assert isinstance(step, Step)
+    assert step.data == local.get(serving_key(record)).data
+    np.testing.assert_equal(unpack(step.data), step.tensors)
+
+
+def test_what_several_objects_hold_is_only_there_as_tensors(local: LocalStore) -> None:
+    lineage = Lineage(local)
+    data = {
+        (Part.SERVING, "rows.safetensors"): pack(rows("brand", {1: 1.5}, 1)),
+        (Part.SERVING, "weights.safetensors"): pack(weights(1.0)),
+    }
+    lineage.writer.append(lineage.draft({}, objects=put_objects(local, lineage.writer.uid, "u0-2", data)))
+    (step,) = Follower(local, 0).poll()
+    assert isinstance(step, Step)
+    assert step.data is None
+    np.testing.assert_equal(step.tensors, {**rows("brand", {1: 1.5}, 1), **weights(1.0)})
 
 
 def test_a_new_reader_starts_at_the_newest_keyframe(local: LocalStore) -> None:

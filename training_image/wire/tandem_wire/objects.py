@@ -102,6 +102,11 @@ def get_named(store: Store, record: Record, part: Part, name: str) -> bytes:
     raise Refused(record.called, f"has no {part.value} object {name}")
 
 
+def tensor_objects(record: Record, part: Part) -> tuple[ObjectRef, ...]:
+    """The objects of a part that hold tensors."""
+    return tuple(ref for ref in record.objects if ref.part is part and ref.name.endswith(TENSORS))
+
+
 def get_part(store: Store, record: Record, part: Part) -> Tensors:
     """Read all tensors of a part, verified.
 
@@ -109,9 +114,7 @@ def get_part(store: Store, record: Record, part: Part) -> Tensors:
       Refused: an object is not what the manifest says, or a tensor name stands twice.
     """
     tensors: Tensors = {}
-    for ref in record.objects:
-        if ref.part is not part or not ref.name.endswith(TENSORS):
-            continue
+    for ref in tensor_objects(record, part):
         for name, tensor in unpack(get_object(store, ref, record.called), f"{record.called}: {ref.name}").items():
             if name in tensors:
                 raise Refused(record.called, f"tensor {name} stands twice, the second time in {ref.name}")

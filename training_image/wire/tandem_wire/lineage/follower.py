@@ -8,18 +8,25 @@ from tandem_wire.layout import LogId
 from tandem_wire.lineage.serving import check_serving, check_update, load_model
 from tandem_wire.log import list_slots, read_record
 from tandem_wire.model import ModelSpec
-from tandem_wire.objects import get_part
+from tandem_wire.objects import get_object, get_part, tensor_objects
 from tandem_wire.records import Kind, Part, Record
 from tandem_wire.store import Store
-from tandem_wire.tensors import Tensors
+from tandem_wire.tensors import Tensors, unpack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """An update or keyframe with its verified serving part; apply it to what came before."""
+    """An update or keyframe with its verified serving part; apply it to what came before.
+
+    Attributes:
+      record: what was made durable.
+      tensors: of its serving part.
+      data: the object that holds all of these tensors, for who passes it on as it is; None if there are several.
+    """
 
     record: Record
     tensors: Tensors
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +123,22 @@ class Follower:
             return None
         base, spec = self._loaded()
         try:
-            return Step(record, self._verified(record, base, spec))
+            return self._verified(record, base, spec)
         except Refused as error:
             return str(error)
 
-    def _verified(self, record: Record, base: Record, spec: ModelSpec) -> Tensors:
+    def _verified(self, record: Record, base: Record, spec: ModelSpec) -> Step:
         if record.kind is Kind.RETIRED:
             raise Refused(record.called, "was retired, and no later keyframe can be read")
         check_update(base, record)
-        tensors = get_part(self._store, record, Part.SERVING)
-        check_serving(spec, record, tensors)
-        return tensors
+        refs = tensor_objects(record, Part.SERVING)
+        if len(refs) == 1:
+            data = get_object(self._store, refs[0], record.called)
+            step = Step(record, unpack(data, f"{record.called}: {refs[0].name}"), data)
+        else:
+            step = Step(record, get_part(self._store, record, Part.SERVING))
+        check_serving(spec, record, step.tensors)
+        return step
 
     def _loaded(self) -> tuple[Record, ModelSpec]:
         if self._base is None:
