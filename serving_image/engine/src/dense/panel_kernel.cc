@@ -129,16 +129,25 @@ void Multiply(const Product& layer, size_t rows, In x, Out y) {
 In RowsFrom(In x, size_t row) { return {x.data + row * x.stride, x.stride}; }
 Out RowsFrom(Out y, size_t row) { return {y.data + row * y.stride, y.stride}; }
 
+// Blocks of about one height, so that no last one reads all weights for a row or two.
+void MultiplyBlocks(const Product& layer, size_t rows, In x, Out y) {
+  const size_t blocks = (rows + kBlockRows - 1) / kBlockRows;
+  const size_t height = ((rows + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
+  for (size_t row = 0; row < rows; row += height) {
+    Multiply(layer, std::min(height, rows - row), RowsFrom(x, row), RowsFrom(y, row));
+  }
+}
+
 // `shared` inputs are the same in all rows: that part of the sums is computed once. The same bits, since a sum runs
 // from the first input to the last.
 void MultiplyShared(const Product& layer, size_t shared, size_t rows, In x, Out y, float* start) {
   const size_t columns = (layer.out + kColumns - 1) / kColumns * kColumns;
   Multiply({shared, columns, layer.weights, layer.panel, layer.bias, false}, 1, x, {start, columns});
   const Product rest{layer.in - shared, layer.out, layer.weights + shared * kColumns, layer.panel, start, layer.relu};
-  Multiply(rest, rows, {x.data + shared, x.stride}, y);
+  MultiplyBlocks(rest, rows, {x.data + shared, x.stride}, y);
 }
 
-// Rows that begin alike, as one user's candidates do, share that part; a block may have the candidates of several
+// Rows that begin alike, as one user's candidates do, share that part; a batch may have the candidates of several
 // users.
 void MultiplyAlike(const Product& layer, size_t rows, In x, Out y, float* start) {
   constexpr size_t kLeast = 16, kRows = 8;  // below, what it saves is less than what it costs
@@ -146,12 +155,12 @@ void MultiplyAlike(const Product& layer, size_t rows, In x, Out y, float* start)
   for (size_t row = 0, alike; layer.in >= kLeast && row < rows; row += alike) {
     alike = RowsAlike(rows - row, kLeast, RowsFrom(x, row));
     if (alike < kRows) continue;
-    if (apart < row) Multiply(layer, row - apart, RowsFrom(x, apart), RowsFrom(y, apart));
+    if (apart < row) MultiplyBlocks(layer, row - apart, RowsFrom(x, apart), RowsFrom(y, apart));
     const size_t shared = SharedColumns(alike, layer.in, RowsFrom(x, row));
     MultiplyShared(layer, shared, alike, RowsFrom(x, row), RowsFrom(y, row), start);
     apart = row + alike;
   }
-  if (apart < rows) Multiply(layer, rows - apart, RowsFrom(x, apart), RowsFrom(y, apart));
+  if (apart < rows) MultiplyBlocks(layer, rows - apart, RowsFrom(x, apart), RowsFrom(y, apart));
 }
 
 class PanelKernel : public LayerKernel {
@@ -198,13 +207,7 @@ class PanelKernel : public LayerKernel {
                           shape.in * kColumns,
                           weights.bias.data(),
                           shape.activation == Activation::kRelu};
-    // Blocks of about one height, so that no last one reads all weights for a row or two.
-    const size_t blocks = (rows + kBlockRows - 1) / kBlockRows;
-    const size_t height = ((rows + blocks - 1) / blocks + kTall - 1) / kTall * kTall;
-    for (size_t row = 0; row < rows; row += height) {
-      MultiplyAlike(product, std::min(height, rows - row), RowsFrom(place.in, row), RowsFrom(place.out, row),
-                    state->start.data());
-    }
+    MultiplyAlike(product, rows, place.in, place.out, state->start.data());
     if (shape.activation == Activation::kSigmoid) {
       SigmoidRows(rows, shape.out, {place.out.data, place.out.stride}, place.out);
     }

@@ -10,6 +10,7 @@ size_t SharedColumns(size_t rows, size_t width, In matrix) {
   size_t shared = width;
   for (size_t r = 1; r < rows && shared > 0; ++r) {
     const float* row = matrix.data + r * matrix.stride;
+    if (std::memcmp(matrix.data, row, shared * sizeof(float)) == 0) continue;
     for (size_t column = 0; column < shared; column += kStep) {
       const size_t floats = std::min(kStep, shared - column);
       if (std::memcmp(matrix.data + column, row + column, floats * sizeof(float)) != 0) shared = column;

@@ -35,10 +35,9 @@ void Divide(size_t count, size_t dim, float* sum) {
   for (size_t i = 0; i < dim; ++i) sum[i] /= divisor;
 }
 
-}  // namespace
-
-void FillFeature(const Version& version, const InputSpec& input, const int64_t* ids, const bool* present, size_t batch,
-                 const FeatureRoom& room) {
+// Looks up every sample.
+void FillEach(const Version& version, const InputSpec& input, const int64_t* ids, const bool* present, size_t batch,
+              const FeatureRoom& room) {
   const RowTable& table = version.table(input.table);
   if (input.pooling == Pooling::kNone) {
     Concatenate(table, version.view(), ids, input.length, batch, room);
@@ -57,6 +56,31 @@ void FillFeature(const Version& version, const InputSpec& input, const int64_t* 
       Add(rows[i], counts, place == 0, table.dim(), sum);
       count = (place == 0 ? 0 : count) + counts;
       if (place + 1 == input.length && input.pooling == Pooling::kMean) Divide(count, table.dim(), sum);
+    }
+  }
+}
+
+// Whether a sample has what the one before it has.
+bool Repeats(const InputSpec& input, const int64_t* ids, const bool* present, size_t sample) {
+  const size_t length = input.length, at = sample * length;
+  return std::equal(ids + at - length, ids + at, ids + at) &&
+         (present == nullptr || std::equal(present + at - length, present + at, present + at));
+}
+
+}  // namespace
+
+void FillFeature(const Version& version, const InputSpec& input, const int64_t* ids, const bool* present, size_t batch,
+                 const FeatureRoom& room) {
+  if (!input.user) return FillEach(version, input, ids, present, batch, room);
+  // One user's candidates follow each other: what is the user's is looked up for the first and copied to the others.
+  for (size_t begin = 0, end = 0; begin < batch; begin = end) {
+    for (end = begin + 1; end < batch && !Repeats(input, ids, present, end);) ++end;
+    const size_t at = begin * input.length;
+    FillEach(version, input, ids + at, present == nullptr ? nullptr : present + at, end - begin,
+             {room.data + begin * room.stride, room.stride, room.width});
+    for (; end < batch && Repeats(input, ids, present, end); ++end) {
+      float* row = room.data + end * room.stride;
+      std::copy_n(row - room.stride, room.width, row);
     }
   }
 }

@@ -41,6 +41,30 @@ TEST(FeaturesAreRowsSideBySideOrTheirSumsOrMeans) {
   CHECK((Fill(version, UserInput(Pooling::kMean, 3), ids, 2, present) == Floats{1, 1, 0, 0}));
 }
 
+// A user's rows come once for each run of candidates: the bits are those of looking up every one.
+TEST(AUsersFeatureIsTheSameAsAnyOther) {
+  Shop shop;
+  const auto line = shop.Loaded(1);
+  constexpr size_t kBatch = 7;
+  const int64_t users[kBatch][3] = {{1, 3, -1}, {1, 3, -1}, {2, 3, -1}, {2, 3, -1}, {2, 3, -1}, {2, 3, 9}, {1, 3, -1}};
+  const bool strings[kBatch][3] = {{true, false, false}, {true, false, false}, {true, true, false}, {true, true, true},
+                                   {true, true, true},   {true, true, true},   {true, false, false}};
+  for (const Pooling pooling : {Pooling::kNone, Pooling::kSum, Pooling::kMean}) {
+    for (const size_t length : {1, 3}) {
+      for (const bool* present : {static_cast<const bool*>(nullptr), &strings[0][0]}) {
+        for (size_t batch = 0; batch <= kBatch; ++batch) {
+          const std::vector<int64_t> ids(&users[0][0], &users[0][0] + batch * length);
+          InputSpec input = UserInput(pooling, length);
+          const size_t stride = line->newest()->spec().width(input) + 1;
+          const auto any = Fill(*line->newest(), input, ids, stride, present);
+          input.user = true;
+          CHECK(Fill(*line->newest(), input, ids, stride, present) == any);
+        }
+      }
+    }
+  }
+}
+
 // The control plane's own pooling is numpy's: zeros where padding is, then a sum in order. Same bits.
 TEST(AMeanHasTheBitsOfASumInOrder) {
   Shop shop;
