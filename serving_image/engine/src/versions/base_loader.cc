@@ -84,8 +84,9 @@ Outcome BaseLoader::LoadTable(size_t at, uint32_t epoch, const std::function<boo
       return Refuse(Kind::kNoRoom,
                     "table " + spec.name + ": " + status.why() + "; raise the memory limit in spec.serving.resources");
     }
-    files_.Forget(part.keys + begin, part.keys + end);
-    files_.Forget(first, last);
+    // From the beginning: of a folio that reaches into the next turn nothing leaves before that turn.
+    files_.Forget(part.keys, part.keys + end);
+    files_.Forget(part.values, last);
     if (!pace()) return Refuse(Kind::kRefused, "loading was called off");
   }
   return {};
