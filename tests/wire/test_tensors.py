@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -80,6 +81,54 @@ BAD = [
         "not safetens",
     ),
 ]
+
+
+BAD += [
+    (case, container({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} | changes}, bytes(4)), "not safetens")
+    for case, changes in (
+        ("a size that is no number", {"shape": ["1"]}),
+        ("a size that is true", {"shape": [True]}),
+        ("a size below zero", {"shape": [-1]}),
+        ("a shape that is no list", {"shape": 1}),
+        ("a shape of other bytes", {"shape": [2]}),
+        ("more dimensions than there are", {"shape": [1] * 100}),
+        ("data before the others", {"data_offsets": [-4, 0]}),
+        ("data after a gap", {"data_offsets": [4, 8]}),
+        ("one offset", {"data_offsets": [0]}),
+        ("no type", {"dtype": None}),
+        ("a list for a type", {"dtype": ["F32"]}),
+    )
+]
+BAD += [
+    ("half a character", container(rb'{"\ud800":' + ENTRY.encode() + b"}", bytes(4)), "not safetens"),
+    ("UTF-16", container(f'{{"a":{ENTRY}}}'.encode("utf-16"), bytes(4)), "not JSON"),
+    ("nothing but a name", container({"a": None}), "not safetens"),
+    (
+        "a shape beyond memory",
+        container({"a": {"dtype": "F32", "shape": [2**64, 0], "data_offsets": [0, 0]}}),
+        "not saf",
+    ),
+    ("metadata that are no texts", container({"__metadata__": {"a": 1}}), "not safetens"),
+]
+
+
+def test_metadata_are_passed_over_and_nothing_is_copied() -> None:
+    entry = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    data = container({"__metadata__": {"written": "by hand"}, "a": entry}, np.float32(1.5).tobytes())
+    read = unpack(data)
+    assert {name: tensor.tolist() for name, tensor in read.items()} == {"a": [1.5]}
+    assert np.shares_memory(read["a"], np.frombuffer(data, np.uint8))
+
+
+@given(st.binary(max_size=40), st.integers(0, 400))
+def test_damage_is_refused_or_read_as_the_library_reads_it(noise: bytes, at: int) -> None:
+    whole = pack(TENSORS)
+    data = whole[:at] + noise + whole[at + len(noise) :]
+    try:
+        read = unpack(data)
+    except Refused:
+        return
+    np.testing.assert_equal(read, safetensors.numpy.load(data))
 
 
 @pytest.mark.parametrize(("case", "data", "why"), BAD, ids=[case[0] for case in BAD])
