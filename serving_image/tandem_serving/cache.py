@@ -12,7 +12,7 @@ import secrets
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -29,6 +29,8 @@ FOLDER = "TANDEM_SERVING_CACHE"
 BYTES = "TANDEM_SERVING_CACHE_BYTES"
 _GIB = 1 << 30
 _PIECE = 16 << 20
+_DIGEST_PIECE = 4 << 20
+"""Of an object that is read from the disk, which is near."""
 _NEW = ".new-"
 _log = structlog.get_logger(__name__)
 
@@ -63,11 +65,21 @@ def configured(environment: Mapping[str, str]) -> CacheOptions:
     return CacheOptions(Path(folder), int(text))
 
 
-class Cache:
-    """The folder. Methods may be called from any thread; several processes may share it."""
+def _nothing() -> None:
+    """What happens when an object was not kept, unless somebody counts."""
 
-    def __init__(self, options: CacheOptions) -> None:
+
+class Cache:
+    """The folder. Methods may be called from any thread; several processes may share it.
+
+    Args:
+      options: where and how much.
+      unkept: called for each object that the disk did not take.
+    """
+
+    def __init__(self, options: CacheOptions, unkept: Callable[[], None] = _nothing) -> None:
         self._options = options
+        self._unkept = unkept
         self._lock = threading.Lock()
         self._told = False
 
@@ -87,6 +99,8 @@ class Cache:
             return kept
         descriptor = self._keep(ref, read_object(store, ref, called, _PIECE))
         if descriptor is None:
+            if self._options.most_bytes:  # else nothing was to be kept
+                self._unkept()
             return in_memory(ref.name, read_object(store, ref, called, _PIECE))
         return descriptor
 
@@ -102,7 +116,7 @@ class Cache:
         except FileNotFoundError:
             return None
         except OSError as error:
-            self._tell(error)
+            self._tell(error, ref)
             return None
         _log.warning("an object in the cache is not what it was; it is read from the store anew", object=ref.name)
         return None
@@ -117,7 +131,7 @@ class Cache:
         try:
             with self._lock:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if not self._make_room(ref.size):
+                if not self._make_room(ref):
                     return None
             descriptor = os.open(scratch, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             try:
@@ -128,19 +142,25 @@ class Cache:
                 scratch.unlink(missing_ok=True)
                 raise
         except OSError as error:
-            self._tell(error)
+            self._tell(error, ref)
             return None
         return descriptor
 
-    def _make_room(self, size: int) -> bool:
-        """Remove what was not used for the longest time until ``size`` bytes fit; whether they do."""
-        options = self._options
+    def _make_room(self, ref: ObjectRef) -> bool:
+        """Remove what was not used for the longest time until an object fits; whether it does."""
+        options, size = self._options, ref.size
         found = sorted(_files(options.folder), key=lambda entry: entry[1].st_mtime_ns)
         taken = sum(about.st_size for _, about in found)
         free = shutil.disk_usage(options.folder).free
         most = min(options.most_bytes, taken + free - options.free_bytes)
         if size > most:
-            _log.info("an object is larger than the cache may be; it is not kept", bytes=size, most=max(0, most))
+            _log.info(
+                "an object is larger than the cache may be; it is not kept",
+                object=ref.name,
+                bytes=size,
+                most=max(0, most),
+                disk_free=free,
+            )
             return False
         for path, about in found:
             if taken + size <= most:
@@ -149,7 +169,7 @@ class Cache:
             taken -= about.st_size
         return True
 
-    def _tell(self, error: OSError) -> None:
+    def _tell(self, error: OSError, ref: ObjectRef) -> None:
         """Say once why nothing is kept."""
         if not self._told:
             self._told = True
@@ -157,6 +177,7 @@ class Cache:
                 "the cache of bases can't be used; bases come from the store and are not kept: "
                 f"give the pod more room there, or another folder by {FOLDER}",
                 folder=str(self._options.folder),
+                object=ref.name,
                 error=str(error),
             )
 
@@ -173,10 +194,10 @@ def _digest(file: FileIO) -> str:
     """Read piece by piece for the digest; likewise, since a base is larger than what swapping to it may take."""
     digest = hashlib.sha256()
     at = 0
-    while piece := file.read(_PIECE):
+    while piece := file.read(_DIGEST_PIECE):
         digest.update(piece)
-        os.posix_fadvise(file.fileno(), at, len(piece), os.POSIX_FADV_DONTNEED)
         at += len(piece)
+        os.posix_fadvise(file.fileno(), 0, at, os.POSIX_FADV_DONTNEED)  # folios reach over pieces
     return digest.hexdigest()
 
 

@@ -218,7 +218,7 @@ class Control:
         """Note why a base could not be loaded; what can't change is not tried again while it is the candidate."""
         tries = self._tries[base] = self._tries.get(base, 0) + 1
         target = self._target and self._target[0]
-        final = not isinstance(error, WireError) or isinstance(error, Refused)
+        final = not isinstance(error, WireError | OSError) or isinstance(error, Refused)
         reason = str(error) if isinstance(error, WireError | BuildError) else f"{type(error).__name__}: {error}"
         if final and not isinstance(error, NoRoom):
             self._refuse((Rejection(f"checkpoints/{base}", reason),))

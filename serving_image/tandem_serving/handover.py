@@ -2,7 +2,8 @@
 
 Each name is a link to a descriptor that this process holds: of a file in the cache, or of a file in memory, which has
 no limit but the container's (a pod's /dev/shm has 64 MiB). They are gone when the folder is left, or when this process
-dies, however that comes.
+dies, however that comes. The folder itself lies in /dev/shm where there is one, so that a full disk keeps nobody from
+following updates.
 """
 
 import os
@@ -12,13 +13,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - names that nobody can guess, in a folder for this user alone
+
 
 class Handover:
     """A folder of such files, while it is held by ``with``."""
 
     def __init__(self) -> None:
         self._descriptors: list[int] = []
-        self.path = Path(tempfile.mkdtemp(prefix="tandem-handover-"))
+        self.path = _folder()
 
     def __enter__(self) -> Self:
         return self
@@ -46,6 +49,11 @@ class Handover:
           FileExistsError: there is one of this name already.
         """
         return self.add(name, in_memory(name, (data,)))
+
+
+def _folder() -> Path:
+    place = _SHARED_MEMORY if os.access(_SHARED_MEMORY, os.W_OK | os.X_OK) else None
+    return Path(tempfile.mkdtemp(prefix="tandem-handover-", dir=place))
 
 
 def in_memory(name: str, pieces: Iterable[bytes]) -> int:

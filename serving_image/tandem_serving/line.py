@@ -6,6 +6,7 @@ no table is kept: what was handed over is let go of.
 """
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -73,6 +74,10 @@ class Line:
     """What people are told of its captured graph; nothing where none was asked for."""
     waits: str = field(default="")
     """The record that was whole but not fit to serve; what builds on it waits for a keyframe. Empty: none."""
+    _next: deque[Step | Refusal] = field(default_factory=deque)
+    """What the follower passed on and the engine does not have yet, in order."""
+    _stuck: str = field(default="")
+    """The record that could not be handed to the engine and is tried again. Empty: none."""
 
     @property
     def base(self) -> int:
@@ -83,7 +88,8 @@ class Line:
         """Apply what is new in the log, in order.
 
         A record that can't be verified stops the line before it, as the follower does; one that is whole but does not
-        give finite answers stops it too. Both end with the next keyframe that is good.
+        give finite answers stops it too. Both end with the next keyframe that is good. Where this machine has no room
+        to hand a record over, it is tried again at the next call, and what comes after it waits.
 
         Raises:
           WireError: the store did not answer; nothing was changed.
@@ -91,11 +97,16 @@ class Line:
         """
         refused: list[Rejection] = []
         applied = 0
-        for found in self.follower.poll():
+        if not self._next:
+            self._next.extend(self.follower.poll())
+        while self._next:
+            found = self._next[0]
             if isinstance(found, Refusal):
+                self._next.popleft()
                 refused.append(Rejection(found.record, found.reason))
                 continue
             if self.waits and found.record.kind is not Kind.KEYFRAME:
+                self._next.popleft()
                 _log.warning(
                     "an update was passed over, it builds on one that was refused",
                     record=found.record.called,
@@ -104,12 +115,20 @@ class Line:
                 continue
             try:
                 self._apply(found)
+            except OSError as error:
+                if self._stuck != found.record.called:
+                    self._stuck = found.record.called
+                    reason = f"can't be handed to the engine: {error}; it is tried again, give the pod more room"
+                    refused.append(Rejection(found.record.called, reason))
+                break
             except (BadUpdate, NoRoom) as error:
                 self.waits = found.record.called
                 refused.append(Rejection(found.record.called, str(error)))
             else:
                 self.waits = ""
                 applied += 1
+            self._stuck = ""
+            self._next.popleft()
         return Advance(applied, tuple(refused))
 
     def _apply(self, step: Step) -> None:

@@ -59,6 +59,11 @@ class Metrics:
         self.store_errors = Counter(
             "tandem_serving_store_errors", "Times that the store did not answer.", registry=registry
         )
+        self.unkept = Counter(
+            "tandem_serving_cache_unkept",
+            "Objects of bases that the disk did not take; they came from the store and are not kept.",
+            registry=registry,
+        )
         self.build = Histogram(
             "tandem_serving_build_seconds",
             "Time to build a version off the request path, by kind.",

@@ -67,7 +67,7 @@ async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 @asynccontextmanager
-async def running(store: Store, folder: Path, **options) -> AsyncIterator[Server]:
+async def running(store: Store, folder: Path, *, cache: CacheOptions | None = None, **options) -> AsyncIterator[Server]:
     """A whole server on free ports over a store; the folder is for what it keeps."""
     config = ServerConfig(
         model=MODEL_NAME,
@@ -79,7 +79,7 @@ async def running(store: Store, folder: Path, **options) -> AsyncIterator[Server
         status_port=0,
         **options,
     )
-    place = Place(POD, store, CacheOptions(folder / "cache"))
+    place = Place(POD, store, cache or CacheOptions(folder / "cache"))
     server = Server(config, place, Shutdown(lag_seconds=0.01, grace_seconds=5.0))
     await server.start()
     try:

@@ -20,8 +20,8 @@ def folder(tmp_path):
     return tmp_path / "cache"
 
 
-def cache_of(folder, most=1000, free=0):
-    return Cache(CacheOptions(folder, most, free))
+def cache_of(folder, most=1000, free=0, unkept=lambda: None):
+    return Cache(CacheOptions(folder, most, free), unkept)
 
 
 def put(store, name, data):
@@ -42,7 +42,9 @@ def opened(cache, store, ref):
 def test_what_was_read_once_needs_no_store(store, folder):
     fragile = FragileStore(store)
     ref = put(store, "a", b"rows")
-    assert opened(cache_of(folder), fragile.store, ref) == b"rows"
+    counted = []
+    assert opened(cache_of(folder, unkept=lambda: counted.append(1)), fragile.store, ref) == b"rows"
+    assert not counted
     fragile.error = AWAY
     assert opened(cache_of(folder), fragile.store, ref) == b"rows"
 
@@ -50,6 +52,7 @@ def test_what_was_read_once_needs_no_store(store, folder):
 @pytest.mark.parametrize("piece", [1, 7, 100, 101])
 def test_an_object_of_several_pieces_is_kept_and_read_whole(store, folder, monkeypatch, piece):
     monkeypatch.setattr(module, "_PIECE", piece)
+    monkeypatch.setattr(module, "_DIGEST_PIECE", piece)
     fragile = FragileStore(store)
     ref = put(store, "rows", bytes(range(100)))
     assert opened(cache_of(folder), fragile.store, ref) == bytes(range(100))
@@ -99,8 +102,11 @@ def test_the_bound_holds_and_every_read_is_whole(store, tmp_path_factory, reads)
 @pytest.mark.parametrize(("most", "free"), [(3, 0), (0, 0), (1000, 1 << 60)])
 def test_what_does_not_fit_is_read_without_being_kept(store, folder, most, free):
     ref = put(store, "a", b"rows")
-    assert opened(cache_of(folder, most, free), store, ref) == b"rows"
+    counted = []
+    cache = cache_of(folder, most, free, lambda: counted.append(1))
+    assert opened(cache, store, ref) == b"rows"
     assert not list(folder.iterdir())
+    assert len(counted) == bool(most)  # 0 bytes: no cache is wanted
 
 
 def test_a_full_disk_is_said_once_and_costs_no_base(store, folder, monkeypatch, capsys):
@@ -108,10 +114,12 @@ def test_a_full_disk_is_said_once_and_costs_no_base(store, folder, monkeypatch, 
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(module, "write_all", full)
-    cache = cache_of(folder)
+    counted = []
+    cache = cache_of(folder, unkept=lambda: counted.append(1))
     for name in "ab":
         assert opened(cache, store, put(store, name, name.encode())) == name.encode()
     assert not list(folder.iterdir())
+    assert len(counted) == 2
     said = [line for line in capsys.readouterr().out.splitlines() if "the cache of bases can't be used" in line]
     assert len(said) == 1
     assert "No space left on device" in said[0]

@@ -1,3 +1,5 @@
+import errno
+import os
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -294,6 +296,26 @@ def test_an_error_that_nobody_foresaw_fails_the_candidate_only(pod, writer, monk
     pod.turn()
     assert pod.version == Version(3, 0)
     assert "ZeroDivisionError" in pod.control.view.candidate.reason
+
+
+def test_a_candidate_that_finds_the_disk_full_is_tried_again(pod, writer, monkeypatch):
+    writer.base(3)
+    writer.target(stable=3)
+    pod.turn()
+    writer.base(4)
+    writer.target(stable=3, candidate=4, pods=(POD,))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tandem_serving.control.load", full)
+        pod.turn()
+    assert pod.version == Version(3, 0)
+    assert pod.control.view.candidate.state is CandidateState.LOADING
+    assert "No space left on device" in pod.control.view.candidate.reason
+    pod.clock += 10
+    assert pod.turn().version == Version(4, 0)
 
 
 def test_a_candidate_that_does_not_fit_beside_is_refused_before_it_is_read(pod, writer, monkeypatch):

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tandem_serving import handover as module
 from tandem_serving.handover import Handover, in_memory
 
 
@@ -18,6 +19,20 @@ def test_another_process_reads_what_was_put():
         )
         assert read.stdout == b"100000\n"
         assert [each.name for each in handover.path.iterdir()] == ["a.safetensors"]
+
+
+def test_a_full_disk_keeps_nobody_from_following(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "full"))
+    with Handover() as handover:
+        assert handover.path.parent == tmp_path
+
+
+def test_where_shared_memory_can_not_be_written_the_folder_is_a_temporary_one(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "_SHARED_MEMORY", tmp_path / "absent")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Handover() as handover:
+        assert handover.path.parent == tmp_path
 
 
 def test_nothing_is_left():

@@ -1,3 +1,5 @@
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from tandem_serving.cache import Cache, CacheOptions
 from tandem_serving.engine import Engine, EngineOptions
 from tandem_serving.errors import BadExport, NoRoom
-from tandem_serving.line import Origin, load
+from tandem_serving.handover import Handover
+from tandem_serving.line import Advance, Origin, load
 from tandem_wire.errors import NotFound, Refused
 from tandem_wire.lineage import rebuild
 from tandem_wire.records import Kind
@@ -96,6 +99,32 @@ def test_nothing_new_makes_no_version(loaded, writer):
     line = loaded()
     assert line.advance().applied == 0
     assert line.version == Version(3, 0)
+
+
+def test_an_update_that_finds_no_room_is_named_once_and_tried_again_before_what_follows(
+    loaded, writer, ask, monkeypatch
+):
+    writer.base(3)
+    line = loaded()
+    first, last = writer.update(3), writer.update(3)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Handover, "put", full)
+        advance = line.advance()
+        assert advance.applied == 0
+        assert [each.record for each in advance.refused] == [f"updates/3/{first.slot}"]
+        assert "No space left on device" in advance.refused[0].reason
+        writer.update(3)
+        assert line.advance() == Advance()
+        assert line.version == Version(3, 0)
+    assert line.advance() == Advance(2)
+    assert line.version == Version(3, last.slot)
+    ask(line)
+    assert line.advance() == Advance(1)
+    ask(line)
 
 
 def test_a_corrupt_update_is_refused_once_and_healed_by_a_keyframe(loaded, writer, ask):
