@@ -15,6 +15,7 @@ from bench.serving.lineage import changed_rows
 from bench.serving.load import Way
 from bench.serving.scale import ServingScale
 from bench.serving.session import World, world
+from bench.serving.sides.tandem import Tandem
 from bench.side import SideFailed
 
 _ROW_BYTES = 72
@@ -53,11 +54,11 @@ def beside_updates(scale: ServingScale) -> Iterator[Figure]:
     """Measure P99 beside updates of 1 MB and of 50 MB each second, and the time until they answer."""
     for megabytes in SIZES_MB:
         with world(scale.rows) as made, made.pod("pod") as pod:
-            way = Way(pod.port, messages.PREDICT, made.bodies("predict", scale.asked_rows))
-            yield from _measure(scale, made, way, megabytes)
+            yield from _measure(scale, made, pod, megabytes)
 
 
-def _measure(scale: ServingScale, made: World, way: Way, megabytes: int) -> Iterator[Figure]:
+def _measure(scale: ServingScale, made: World, pod: Tandem, megabytes: int) -> Iterator[Figure]:
+    way = Way(pod.port, messages.PREDICT, made.bodies("predict", scale.asked_rows))
     seen = Seen()
     count = min(megabytes * 1_000_000 // _ROW_BYTES, scale.rows)
     updates = [made.lineage.objects(f"kind-{i}", changed_rows(i, scale.rows, count)) for i in range(_KINDS)]
@@ -86,6 +87,8 @@ def _measure(scale: ServingScale, made: World, way: Way, megabytes: int) -> Iter
         finally:
             stop.set()
             writer.join()
+        if published:
+            pod.until(lambda: pod.newest() >= published[-1][0])  # so that the next phase is a quiet one
         _note(seen, answered, published)
         return percentile([each.latency for each in answered], 99)
 
