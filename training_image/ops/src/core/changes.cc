@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 namespace tandem {
 namespace {
@@ -105,9 +106,13 @@ Status Changes::Open(bool full, int consumer, Opened* opened) {
   return Status();
 }
 
-std::vector<int64_t> Changes::Settle(bool full) {
+// A full cut is long and has every row, so that each row which is stamped meanwhile would cost an image. A delta passes most
+// rows by, and is short.
+std::vector<int64_t> Changes::Settle(bool full, uint32_t limit, std::vector<uint32_t> room) {
   latest_in_cut_ = stamps_.latest();
-  return full ? std::vector<int64_t>() : tombstones_.Collect();
+  if (!full) return tombstones_.Collect();
+  if (images_.KeepSeen(limit, std::move(room))) stamps_.Ease(latest_in_cut_);
+  return {};
 }
 
 void Changes::Close(int consumer, uint32_t epoch, bool whole) {

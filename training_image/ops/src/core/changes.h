@@ -58,9 +58,9 @@ class Changes {
   // stay: an exchange would have every row wait until the copies of those before it have left the core.
   void Stamp(uint32_t row, Stamps::Stamp stamp) {
     std::atomic<uint32_t>& seen = rows_.seen(row);
-    if (seen.load(std::memory_order_relaxed) >= stamp.time) return;
+    if (!stamp.newest && seen.load(std::memory_order_relaxed) >= stamp.time) return;
     if (stamp.touches) Touch(row);
-    seen.store(stamp.time, std::memory_order_relaxed);
+    seen.store(stamp.time, std::memory_order_release);  // whoever sees it sees that a cut has kept the times before
   }
 
   // A row has been written and is about to be found under `key`.
@@ -109,8 +109,9 @@ class Changes {
     uint32_t first = 0;  // rows changed in the epochs first ... epoch belong to the cut
   };
   Status Open(bool full, int consumer, Opened* opened);
-  // The calls that were in flight at Open have left. Returns the keys that the cut removes.
-  std::vector<int64_t> Settle(bool full);
+  // The calls that were in flight at Open have left; rows of the cut are below `limit`, and a full one keeps their event
+  // times in `room`. Returns the keys that the cut removes.
+  std::vector<int64_t> Settle(bool full, uint32_t limit, std::vector<uint32_t> room);
   // The cut has copied a row, whose lock it holds: stamps up to here are of its epoch.
   void Taken(uint32_t row, uint32_t epoch) {
     if (images_.IsStamped(row)) RaiseChanged(rows_, row, epoch);

@@ -22,10 +22,19 @@ Status Cut::Begin(bool full, int consumer, RowStore* rows, Changes* changes, std
   return Status();
 }
 
-void Cut::Settle(Readers* readers) {
+std::vector<uint32_t> Cut::RoomFor(const RowStore& rows) {
+  constexpr uint32_t kMore = 65536;  // rows that may be born until it begins
+  try {
+    return std::vector<uint32_t>(size_t{rows.limit()} + kMore);
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
+}
+
+void Cut::Settle(Readers* readers, std::vector<uint32_t> room) {
   readers->Synchronize();
   limit_ = rows_.limit();
-  removed_ = changes_.Settle(full_);
+  removed_ = changes_.Settle(full_, limit_, std::move(room));
 }
 
 Cut::~Cut() {
@@ -155,7 +164,7 @@ void Cut::CopyRow(uint32_t row, size_t at, Rows* out) const {
   std::copy_n(rows_.Values(row), dim, out->values.data() + at * dim);
   std::copy_n(rows_.Slots(row), slot_floats, out->slots.data() + at * slot_floats);
   out->steps[at] = rows_.steps(row);
-  out->seen[at] = rows_.seen(row).load(std::memory_order_relaxed);
+  out->seen[at] = changes_.images().Seen(row);
 }
 
 }  // namespace tandem

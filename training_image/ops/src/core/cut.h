@@ -1,7 +1,8 @@
 // A consistent cut of a table, read while the table goes on.
 //
 // Memory:  what has been taken of the images of changed rows (pre_images.h) and not yet handed out, a list of row
-//          numbers, and the removed keys. The rows of the cut stay where they are until they are read.
+//          numbers, the removed keys, and in a full cut every row's event time. The rows of the cut stay where they
+//          are until they are read.
 // Threads: one thread at a time. The table must live as long as the cut is open: until Next has returned false, or the
 //          cut is destroyed.
 //
@@ -27,8 +28,12 @@ class Cut {
   // holds the step mutex, and lets it go before Settle.
   static Status Begin(bool full, int consumer, RowStore* rows, Changes* changes, std::shared_ptr<Cut>* cut);
 
+  // Room for what a full cut keeps of `rows` (pre_images.h). Made before it begins, or lookups would have to save images
+  // as long as the system takes to give the memory.
+  static std::vector<uint32_t> RoomFor(const RowStore& rows);
+
   // Waits for the calls that were in flight when the cut was begun; then it may be read. Not inside a Readers::Call.
-  void Settle(Readers* readers);
+  void Settle(Readers* readers, std::vector<uint32_t> room = {});
 
   ~Cut();
   Cut(const Cut&) = delete;

@@ -54,6 +54,19 @@ void PreImages::Open(uint32_t first, uint32_t last, uint32_t settled) {
   cursor_.store(0, std::memory_order_release);
 }
 
+bool PreImages::KeepSeen(uint32_t limit, std::vector<uint32_t> room) {
+  try {
+    if (room.size() < limit) room.resize(limit);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  for (uint32_t row = 0; row < limit; ++row) room[row] = rows_.seen(row).load(std::memory_order_relaxed);
+  seen_room_ = std::move(room);
+  kept_rows_.store(limit, std::memory_order_relaxed);
+  kept_seen_.store(seen_room_.data(), std::memory_order_release);
+  return true;
+}
+
 void PreImages::Touch(uint32_t row, const std::atomic<uint32_t>& epoch) {
   Stripe& stripe = stripes_[row / kBlockRows % kLocks];
   const std::lock_guard<std::mutex> lock(stripe.mutex);
@@ -63,6 +76,7 @@ void PreImages::Touch(uint32_t row, const std::atomic<uint32_t>& epoch) {
     const size_t saved = stripe.saved.keys.size();
     try {
       AppendRow(rows_, row, &stripe.saved);
+      stripe.saved.seen.back() = Seen(row);
       saved_.fetch_add(1, std::memory_order_relaxed);
     } catch (const std::bad_alloc&) {
       // The step goes on; the cut is told that it is not whole.
@@ -95,10 +109,14 @@ void PreImages::Close() {
   EndReading();
   for (Rows rows; Take(&rows);) {
   }
+  // Nobody but the cut itself asks for event times any more.
+  kept_seen_.store(nullptr, std::memory_order_relaxed);
+  kept_rows_.store(0, std::memory_order_relaxed);
+  seen_room_ = {};
 }
 
 size_t PreImages::bytes() const {
-  size_t bytes = 0;
+  size_t bytes = kept_rows_.load(std::memory_order_relaxed) * sizeof(uint32_t);
   for (const Stripe& stripe : stripes_) {
     const std::lock_guard<std::mutex> lock(stripe.mutex);
     bytes += BytesOf(stripe.saved);

@@ -1,16 +1,16 @@
 // Rows as they were at a cut, saved by whoever changes them before the cut has read them.
 //
 // Memory:  while a cut is read: the rows that were changed in the meantime and not yet taken by the reader, in 64
-//          buffers, one per lock. Otherwise nothing.
-// Threads: Touch from any thread; Open, Advance, Take, EndReading and Close by the one cut. A lock guards the rows of every 64th
-//          block of 64 rows; who saves a row or reads a block holds it for some microseconds. Rows that the reader has
-//          passed, that are not of the cut or that were saved before cost no lock.
+//          buffers, one per lock; in a full cut 4 bytes per row for event times. Otherwise nothing.
+// Threads: Touch from any thread; Open, KeepSeen, Advance, Take, EndReading and Close by the one cut. A lock guards the
+//          rows of every 64th block of 64 rows; who saves a row or reads a block holds it for some microseconds. Rows
+//          that the reader has passed, that are not of the cut or that were saved before cost no lock.
 //
 // The cut has the rows whose last change lies in the epochs first ... last, or in an earlier one if they were stamped
 // since (stamps.h). The reader goes through the rows in order
 // and moves `cursor` on under the lock of the block; a row at the cursor or behind it still needs its image. Saving
 // stores the row's new epoch, so that neither the reader nor another writer takes the row once more. Exactly one of
-// them does, hence.
+// them does, hence. Event times that were kept need no image: a stamp may change them, and the cut has them as they were.
 #pragma once
 
 #include <array>
@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <vector>
 
 #include "core/row_store.h"
 #include "core/rows.h"
@@ -40,10 +41,21 @@ class PreImages {
     return changed <= last_ && (changed >= first_ || IsStamped(row));
   }
   // Whether the row may have been stamped without its epoch.
-  bool IsStamped(uint32_t row) const { return rows_.seen(row).load(std::memory_order_relaxed) > settled_; }
+  bool IsStamped(uint32_t row) const { return Seen(row) > settled_; }
+
+  // The row's event time as the cut has it. Who has read a later time finds that the times were kept.
+  uint32_t Seen(uint32_t row) const {
+    const uint32_t seen = rows_.seen(row).load(std::memory_order_acquire);
+    const uint32_t* kept = kept_seen_.load(std::memory_order_acquire);
+    return kept != nullptr && row < kept_rows_.load(std::memory_order_relaxed) ? kept[row] : seen;
+  }
 
   // Opens for rows changed in the epochs first ... last or seen after `settled`. Just before the epoch becomes last + 1.
   void Open(uint32_t first, uint32_t last, uint32_t settled);
+
+  // Keeps the event times of the rows below `limit`, which nobody stamps without Touch yet, in `room`, which is enlarged if
+  // it is too small; false if there is no memory.
+  bool KeepSeen(uint32_t limit, std::vector<uint32_t> room);
 
   // Marks a row as changed in the epoch of this moment; saves its image first if the cut still needs it.
   void Touch(uint32_t row, const std::atomic<uint32_t>& epoch);
@@ -78,6 +90,9 @@ class PreImages {
   RowStore& rows_;
   std::atomic<uint32_t> cursor_{kAllRead};
   uint32_t first_ = 1, last_ = 0, settled_ = 0;  // written while closed
+  std::vector<uint32_t> seen_room_;              // by the cut
+  std::atomic<uint32_t> kept_rows_{0};           // written before kept_seen_
+  std::atomic<const uint32_t*> kept_seen_{nullptr};
   std::atomic<size_t> saved_{0};
   std::atomic<bool> failed_{false};
   std::array<Stripe, kLocks> stripes_;

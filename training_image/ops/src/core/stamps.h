@@ -9,8 +9,9 @@
 // last cut: a row seen later than that was stamped after it, whatever its epoch says. The next cut, which passes all
 // rows, writes the epoch of those that it finds (it settles them), and from its end on `settled` is the latest time that
 // it can have met. What can't be told that way touches its row first, as any other change does: a time at or below
-// `settled`, and every time while a cut or load is under way, since the cut may need the row as it was. A cut that is
-// left in the middle leaves `settled` as it is, and the next one finds the same rows.
+// `settled`, and every time while a cut or load is under way, since the cut may need the row as it was. A full cut keeps
+// the column as it was when it began (pre_images.h), so that from then on only times that it can have met touch. A cut
+// that is left in the middle leaves `settled` as it is, and the next one finds the same rows.
 #pragma once
 
 #include <atomic>
@@ -24,19 +25,22 @@ class Stamps {
   struct Stamp {
     uint32_t time;
     bool touches;  // the row's epoch comes first
+    bool newest;   // no row was told as late a time before, so none need be asked
   };
 
   // A call is about to stamp rows. What it returns is good until the Readers::Call ends.
   Stamp Begin(uint32_t time) {
-    Tell(time);
-    return {time, time <= touched_.load(std::memory_order_seq_cst)};
+    const bool newest = Tell(time);
+    return {time, time <= touched_.load(std::memory_order_seq_cst), newest};
   }
 
-  // Some row's event time is about to be this.
-  void Tell(uint32_t time) {
+  // Some row's event time is about to be this. Whether it is later than all that were told before.
+  bool Tell(uint32_t time) {
     uint32_t latest = latest_.load(std::memory_order_relaxed);
-    while (latest < time && !latest_.compare_exchange_weak(latest, time, std::memory_order_seq_cst)) {
+    while (latest < time) {
+      if (latest_.compare_exchange_weak(latest, time, std::memory_order_seq_cst)) return true;
     }
+    return false;
   }
 
   // A live row seen later than this may have been stamped since its epoch was written.
@@ -44,6 +48,9 @@ class Stamps {
 
   // Every call that begins from here on touches; those in flight may not.
   void Hold() { touched_.store(kAlways, std::memory_order_seq_cst); }
+
+  // Eases Hold: who needs the rows' event times up to `latest` has a copy of them.
+  void Ease(uint32_t latest) { touched_.store(latest, std::memory_order_seq_cst); }
 
   // The latest time told. When the calls that were in flight at Hold have left, no stamp that touched nothing is later.
   uint32_t latest() const { return latest_.load(std::memory_order_seq_cst); }

@@ -83,7 +83,7 @@ TEST(AfterTheLastTimeThereIsEveryStampTouches) {
   CHECK(Delta(table, true) == Keys{6});
 }
 
-TEST(WhileACutIsReadEveryStampTouches) {
+TEST(WhileADeltaIsReadEveryStampTouches) {
   for (const uint32_t time : {20u, 90u}) {
     for (const int64_t key : {1, 98}) {  // behind and before the reader
       Told table;
@@ -106,6 +106,34 @@ TEST(WhileACutIsReadEveryStampTouches) {
       CHECK(Delta(table, true, 1) == (key == 1 ? Keys{1, 2, 50, 98} : Keys{1, 50, 98, 99}));
       CHECK(Delta(table, true).empty() && Delta(table, true, 1).empty());
     }
+  }
+}
+
+TEST(WhileAFullCutIsReadOnlyTimesThatItCanHaveMetTouch) {
+  for (const int64_t key : {1, 98}) {  // behind and before the reader
+    Told table;
+    table.Stamp(1, 60);
+    table.Stamp(98, 62);
+    const auto cut = table.Begin(true);
+    Rows block;
+    BareRows read;
+    CHECK(cut->Next(1, &block));
+    Gather(block, 2, 0, &read);
+    table.Stamp(key, 100);
+    CHECK(!IsTouched(table, key));
+    table.Stamp(key + 1, 62);
+    CHECK(IsTouched(table, key + 1));
+    table.Stamp(50, 100);
+    table.changes.Touch(table.places.at(50));  // a step: what it saves was seen before the stamp
+    table.Birth(200, 0);                       // not of the cut
+    table.Stamp(200, 90);
+    for (const auto& [late, row] : ReadAll(*cut, table.rows)) read[late] = row;
+    CHECK(read.size() == 100);
+    for (const auto& [told, row] : read) CHECK(row.seen == (told == 1 ? 60 : told == 3 ? 50 : told == 98 ? 62 : 0));
+    CHECK(table.changes.Ack(0, cut->epoch()).ok());
+    CHECK(Delta(table, true) == (key == 1 ? Keys{1, 2, 50, 200} : Keys{50, 98, 99, 200}));
+    CHECK(Delta(table, true, 1) == (key == 1 ? Keys{1, 2, 50, 98, 200} : Keys{1, 50, 98, 99, 200}));
+    CHECK(Delta(table, true).empty() && Delta(table, true, 1).empty());
   }
 }
 
