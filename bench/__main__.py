@@ -11,7 +11,7 @@ from dataclasses import replace
 from bench import figures, machine, report
 from bench.cudagraph import run as cudagraph
 from bench.figures import Figure
-from bench.ops import agreement, alone, growth, throughput
+from bench.ops import agreement, alone, growth, tails, throughput
 from bench.ops import grid as ops_grid
 from bench.ops import scale as ops_scale
 from bench.ops.scale import Scale
@@ -64,7 +64,7 @@ def parts(name: str, options: argparse.Namespace) -> Mapping[str, Part]:
         "fresh": lambda: growth.fresh(scale),
         "worst": lambda: growth.worst(scale),
         "bytes_per_row": lambda: growth.bytes_per_row(scale),
-        "tails": lambda: alone.tails(scale),
+        "tails": lambda: tails.tails(scale),
         "deltas": lambda: alone.deltas(scale),
         "admission": lambda: _admission(smoke=options.smoke),
     }

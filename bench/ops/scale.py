@@ -25,7 +25,7 @@ class Scale:
     runs: int = 7
     grown: int = 10_000_000
     pairs: int = 10
-    phase: float = 1.5
+    phase: float = 2.0
 
     def __str__(self) -> str:
         return f"{rows_text(self.rows)} rows, dim {self.dim}, batch {self.batch:,}, {threads_text(self.threads)}"
