@@ -60,7 +60,7 @@ bool PreImages::KeepSeen(uint32_t limit, std::vector<uint32_t> room) {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  for (uint32_t row = 0; row < limit; ++row) room[row] = rows_.seen(row).load(std::memory_order_relaxed);
+  rows_.CopySeen(limit, room.data());
   seen_room_ = std::move(room);
   kept_rows_.store(limit, std::memory_order_relaxed);
   kept_seen_.store(seen_room_.data(), std::memory_order_release);

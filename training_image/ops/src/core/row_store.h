@@ -61,6 +61,8 @@ class RowStore {
   std::atomic<uint32_t>& generation(uint32_t row) const { return states_[row].generation; }
   // Greatest event time of a training lookup.
   std::atomic<uint32_t>& seen(uint32_t row) const { return seen_[row]; }
+  // Of the rows below `rows`, which may be stamped meanwhile.
+  void CopySeen(uint32_t rows, uint32_t* out) const;
   std::atomic<uint32_t>& changed(uint32_t row) const { return states_[row].changed; }
 
   // The greatest `changed` of the kRowsPerBlockChanged rows of a block, or greater; zero at first. Only changes.h writes.

@@ -81,6 +81,12 @@ struct BareTable {
   std::map<int64_t, uint32_t> places;
 };
 
+inline std::vector<int64_t> KeysOf(const BareRows& rows) {
+  std::vector<int64_t> keys;
+  for (const auto& [key, row] : rows) keys.push_back(key);
+  return keys;
+}
+
 // Puts what one Next gave into a map; no key comes twice.
 inline void Gather(const Rows& rows, size_t dim, size_t slot_floats, BareRows* out) {
   for (size_t i = 0; i < rows.keys.size(); ++i) {

@@ -9,16 +9,10 @@
 namespace tandem {
 namespace {
 
-using testing::BareRows;
 using testing::BareTable;
+using testing::KeysOf;
 using testing::ReadAll;
 using Keys = std::vector<int64_t>;
-
-Keys KeysOf(const BareRows& rows) {
-  Keys keys;
-  for (const auto& [key, row] : rows) keys.push_back(key);
-  return keys;
-}
 
 bool Mentions(const std::string& why, const std::string& words) { return why.find(words) != std::string::npos; }
 

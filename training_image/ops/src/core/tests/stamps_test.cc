@@ -14,14 +14,9 @@ namespace {
 using testing::BareRows;
 using testing::BareTable;
 using testing::Gather;
+using testing::KeysOf;
 using testing::ReadAll;
 using Keys = std::vector<int64_t>;
-
-Keys KeysOf(const BareRows& rows) {
-  Keys keys;
-  for (const auto& [key, row] : rows) keys.push_back(key);
-  return keys;
-}
 
 // Reads a delta and acknowledges it if told to; the keys that it had.
 Keys Delta(BareTable& table, bool acknowledge, int consumer = 0) {
