@@ -7,7 +7,7 @@ from tandem_wire.version import Version
 
 from tests.serving.clients import Client, Recomputed, fails, request, selecting
 from tests.serving.engine.engine_process import Engine
-from tests.serving.test_server import Hammer
+from tests.serving.hammer import Hammer
 
 
 async def _told(engine: Engine, do: str, **fields: object) -> None:
