@@ -87,7 +87,7 @@ Status Changes::CheckOpen(bool full, int consumer) const {
   return Status();
 }
 
-Status Changes::Open(bool full, int consumer, Opened* opened) {
+Status Changes::Open(bool full, int consumer, std::unique_ptr<KeptTimes> room, Opened* opened) {
   const std::lock_guard<std::mutex> lock(consumers_mutex_);
   if (Status status = CheckOpen(full, consumer); !status.ok()) return status;
   opened->epoch = epoch();
@@ -100,18 +100,20 @@ Status Changes::Open(bool full, int consumer, Opened* opened) {
   }
   cut_open_.store(true, std::memory_order_relaxed);
   if (!full) tombstones_.Expect(opened->first, opened->epoch);
+  KeptTimes* const times = room.get();
   stamps_.Hold();
-  images_.Open(opened->first, opened->epoch, stamps_.settled());
+  latest_in_cut_ = stamps_.latest();
+  images_.Open(opened->first, opened->epoch, stamps_.settled(), std::move(room));
   epoch_.store(opened->epoch + 1, std::memory_order_seq_cst);
+  if (times != nullptr) stamps_.Keep(times, latest_in_cut_);
   return Status();
 }
 
 // A full cut is long and has every row, so that each row which is stamped meanwhile would cost an image. A delta passes most
 // rows by, and is short.
-std::vector<int64_t> Changes::Settle(bool full, uint32_t limit, std::vector<uint32_t> room) {
-  latest_in_cut_ = stamps_.latest();
+std::vector<int64_t> Changes::Settle(bool full, uint32_t limit) {
   if (!full) return tombstones_.Collect();
-  if (images_.KeepSeen(limit, std::move(room))) stamps_.Ease(latest_in_cut_);
+  if (images_.FillTimes(limit)) stamps_.EndKeep();
   return {};
 }
 
@@ -124,6 +126,8 @@ void Changes::Close(int consumer, uint32_t epoch, bool whole) {
   }
   // What a cut has not passed waits for the next one.
   stamps_.Release(whole ? latest_in_cut_ : stamps_.settled());
+  stamps_.EndKeep();
+  images_.ForgetTimes();
   cut_open_.store(false, std::memory_order_release);
 }
 

@@ -19,6 +19,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -58,9 +59,15 @@ class Changes {
   // stay: an exchange would have every row wait until the copies of those before it have left the core.
   void Stamp(uint32_t row, Stamps::Stamp stamp) {
     std::atomic<uint32_t>& seen = rows_.seen(row);
-    if (!stamp.newest && seen.load(std::memory_order_relaxed) >= stamp.time) return;
-    if (stamp.touches) Touch(row);
-    seen.store(stamp.time, std::memory_order_release);  // whoever sees it sees that a cut has kept the times before
+    if (stamp.keeps == nullptr) {
+      if (!stamp.newest && seen.load(std::memory_order_relaxed) >= stamp.time) return;
+      if (stamp.touches) Touch(row);
+    } else {
+      const uint32_t before = seen.load(std::memory_order_acquire);
+      if (before >= stamp.time) return;
+      stamp.touches || !stamp.keeps->Covers(row) ? Touch(row) : stamp.keeps->Keep(row, before);
+    }
+    seen.store(stamp.time, std::memory_order_release);  // whoever sees it sees what was kept before
   }
 
   // A row has been written and is about to be found under `key`.
@@ -108,10 +115,11 @@ class Changes {
     uint32_t epoch = 0;
     uint32_t first = 0;  // rows changed in the epochs first ... epoch belong to the cut
   };
-  Status Open(bool full, int consumer, Opened* opened);
-  // The calls that were in flight at Open have left; rows of the cut are below `limit`, and a full one keeps their event
-  // times in `room`. Returns the keys that the cut removes.
-  std::vector<int64_t> Settle(bool full, uint32_t limit, std::vector<uint32_t> room);
+  // A full cut keeps event times in `room`; without any it has images saved of the rows that are stamped.
+  Status Open(bool full, int consumer, std::unique_ptr<KeptTimes> room, Opened* opened);
+  // The calls that were in flight at Open have left; rows of the cut are below `limit`. Returns the keys that the cut
+  // removes.
+  std::vector<int64_t> Settle(bool full, uint32_t limit);
   // The cut has copied a row, whose lock it holds: stamps up to here are of its epoch.
   void Taken(uint32_t row, uint32_t epoch) {
     if (images_.IsStamped(row)) RaiseChanged(rows_, row, epoch);

@@ -13,28 +13,29 @@ constexpr size_t kLineFloats = 16;
 
 }  // namespace
 
-Status Cut::Begin(bool full, int consumer, RowStore* rows, Changes* changes, std::shared_ptr<Cut>* cut) {
+Status Cut::Begin(bool full, int consumer, std::unique_ptr<KeptTimes> room, RowStore* rows, Changes* changes,
+                  std::shared_ptr<Cut>* cut) {
   std::shared_ptr<Cut> begun(new Cut(full, consumer, rows, changes));
-  if (Status status = changes->Open(full, consumer, &begun->opened_); !status.ok()) return status;
+  if (Status status = changes->Open(full, consumer, std::move(room), &begun->opened_); !status.ok()) return status;
   begun->open_ = true;
   begun->reading_ = true;
   *cut = std::move(begun);
   return Status();
 }
 
-std::vector<uint32_t> Cut::RoomFor(const RowStore& rows) {
+std::unique_ptr<KeptTimes> Cut::RoomFor(const RowStore& rows) {
   constexpr uint32_t kMore = 65536;  // rows that may be born until it begins
   try {
-    return std::vector<uint32_t>(size_t{rows.limit()} + kMore);
+    return std::make_unique<KeptTimes>(std::min(RowStore::kMostRows - kMore, rows.limit()) + kMore);
   } catch (const std::bad_alloc&) {
-    return {};
+    return nullptr;
   }
 }
 
-void Cut::Settle(Readers* readers, std::vector<uint32_t> room) {
+void Cut::Settle(Readers* readers) {
   readers->Synchronize();
   limit_ = rows_.limit();
-  removed_ = changes_.Settle(full_, limit_, std::move(room));
+  removed_ = changes_.Settle(full_, limit_);
 }
 
 Cut::~Cut() {

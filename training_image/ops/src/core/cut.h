@@ -26,14 +26,16 @@ class Cut {
  public:
   // Begins a cut of all live rows (`full`), or of what changed since the consumer's last acknowledged one. The caller
   // holds the step mutex, and lets it go before Settle.
-  static Status Begin(bool full, int consumer, RowStore* rows, Changes* changes, std::shared_ptr<Cut>* cut);
+  // `room`: of RoomFor, for a full one.
+  static Status Begin(bool full, int consumer, std::unique_ptr<KeptTimes> room, RowStore* rows, Changes* changes,
+                      std::shared_ptr<Cut>* cut);
 
-  // Room for what a full cut keeps of `rows` (pre_images.h). Made before it begins, or lookups would have to save images
-  // as long as the system takes to give the memory.
-  static std::vector<uint32_t> RoomFor(const RowStore& rows);
+  // Room for what a full cut keeps of `rows`; null if there is no memory. Made before the cut begins, or lookups would wait
+  // as long as the system takes to give it.
+  static std::unique_ptr<KeptTimes> RoomFor(const RowStore& rows);
 
   // Waits for the calls that were in flight when the cut was begun; then it may be read. Not inside a Readers::Call.
-  void Settle(Readers* readers, std::vector<uint32_t> room = {});
+  void Settle(Readers* readers);
 
   ~Cut();
   Cut(const Cut&) = delete;

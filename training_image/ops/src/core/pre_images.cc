@@ -46,25 +46,27 @@ void AppendRow(const RowStore& rows, uint32_t row, Rows* out) {
   out->seen.push_back(rows.seen(row).load(std::memory_order_relaxed));
 }
 
-void PreImages::Open(uint32_t first, uint32_t last, uint32_t settled) {
+void PreImages::Open(uint32_t first, uint32_t last, uint32_t settled, std::unique_ptr<KeptTimes> times) {
   first_ = first;
   last_ = last;
   settled_ = settled;
+  times_ = std::move(times);
+  times_bytes_.store(times_ == nullptr ? 0 : times_->bytes(), std::memory_order_relaxed);
   failed_.store(false, std::memory_order_relaxed);
   cursor_.store(0, std::memory_order_release);
 }
 
-bool PreImages::KeepSeen(uint32_t limit, std::vector<uint32_t> room) {
-  try {
-    if (room.size() < limit) room.resize(limit);
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-  rows_.CopySeen(limit, room.data());
-  seen_room_ = std::move(room);
-  kept_rows_.store(limit, std::memory_order_relaxed);
-  kept_seen_.store(seen_room_.data(), std::memory_order_release);
+bool PreImages::FillTimes(uint32_t limit) {
+  if (times_ == nullptr || (limit > 0 && !times_->Covers(limit - 1))) return false;
+  for (uint32_t row = 0; row < limit; ++row) times_->Keep(row, rows_.seen(row).load(std::memory_order_acquire));
   return true;
+}
+
+void PreImages::ForgetTimes() {
+  if (times_ == nullptr) return;
+  rows_.readers().Synchronize();
+  times_.reset();
+  times_bytes_.store(0, std::memory_order_relaxed);
 }
 
 void PreImages::Touch(uint32_t row, const std::atomic<uint32_t>& epoch) {
@@ -109,14 +111,10 @@ void PreImages::Close() {
   EndReading();
   for (Rows rows; Take(&rows);) {
   }
-  // Nobody but the cut itself asks for event times any more.
-  kept_seen_.store(nullptr, std::memory_order_relaxed);
-  kept_rows_.store(0, std::memory_order_relaxed);
-  seen_room_ = {};
 }
 
 size_t PreImages::bytes() const {
-  size_t bytes = kept_rows_.load(std::memory_order_relaxed) * sizeof(uint32_t);
+  size_t bytes = times_bytes_.load(std::memory_order_relaxed);
   for (const Stripe& stripe : stripes_) {
     const std::lock_guard<std::mutex> lock(stripe.mutex);
     bytes += BytesOf(stripe.saved);

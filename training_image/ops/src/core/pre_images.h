@@ -2,7 +2,7 @@
 //
 // Memory:  while a cut is read: the rows that were changed in the meantime and not yet taken by the reader, in 64
 //          buffers, one per lock; in a full cut 4 bytes per row for event times. Otherwise nothing.
-// Threads: Touch from any thread; Open, KeepSeen, Advance, Take, EndReading and Close by the one cut. A lock guards the
+// Threads: Touch from any thread; Open, FillTimes, Advance, Take, EndReading and Close by the one cut. A lock guards the
 //          rows of every 64th block of 64 rows; who saves a row or reads a block holds it for some microseconds. Rows
 //          that the reader has passed, that are not of the cut or that were saved before cost no lock.
 //
@@ -17,9 +17,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
-#include <vector>
 
+#include "core/kept_times.h"
 #include "core/row_store.h"
 #include "core/rows.h"
 
@@ -46,16 +47,18 @@ class PreImages {
   // The row's event time as the cut has it. Who has read a later time finds that the times were kept.
   uint32_t Seen(uint32_t row) const {
     const uint32_t seen = rows_.seen(row).load(std::memory_order_acquire);
-    const uint32_t* kept = kept_seen_.load(std::memory_order_acquire);
-    return kept != nullptr && row < kept_rows_.load(std::memory_order_relaxed) ? kept[row] : seen;
+    return times_ == nullptr ? seen : times_->Of(row, seen);
   }
 
   // Opens for rows changed in the epochs first ... last or seen after `settled`. Just before the epoch becomes last + 1.
-  void Open(uint32_t first, uint32_t last, uint32_t settled);
+  // `times`: where event times are kept from now on, or null.
+  void Open(uint32_t first, uint32_t last, uint32_t settled, std::unique_ptr<KeptTimes> times = nullptr);
 
-  // Keeps the event times of the rows below `limit`, which nobody stamps without Touch yet, in `room`, which is enlarged if
-  // it is too small; false if there is no memory.
-  bool KeepSeen(uint32_t limit, std::vector<uint32_t> room);
+  // Keeps the event times of the rows below `limit`; false if there is nothing for all of them to be kept in.
+  bool FillTimes(uint32_t limit);
+
+  // Waits until nobody can be keeping any more, and gives back the memory. After Close.
+  void ForgetTimes();
 
   // Marks a row as changed in the epoch of this moment; saves its image first if the cut still needs it.
   void Touch(uint32_t row, const std::atomic<uint32_t>& epoch);
@@ -90,9 +93,8 @@ class PreImages {
   RowStore& rows_;
   std::atomic<uint32_t> cursor_{kAllRead};
   uint32_t first_ = 1, last_ = 0, settled_ = 0;  // written while closed
-  std::vector<uint32_t> seen_room_;              // by the cut
-  std::atomic<uint32_t> kept_rows_{0};           // written before kept_seen_
-  std::atomic<const uint32_t*> kept_seen_{nullptr};
+  std::unique_ptr<KeptTimes> times_;             // likewise
+  std::atomic<size_t> times_bytes_{0};
   std::atomic<size_t> saved_{0};
   std::atomic<bool> failed_{false};
   std::array<Stripe, kLocks> stripes_;

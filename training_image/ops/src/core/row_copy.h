@@ -1,4 +1,4 @@
-// Copies of a row's values, or of other words of 4 bytes, that another thread may be writing.
+// Copies of a row's values that another thread may be writing.
 //
 // Memory:  `dim` floats of a row, aligned to 8 bytes; the other side is memory of the caller alone.
 // Threads: LoadRow and StoreRow may run at the same time on the same row: no data race and no torn float, but the copy

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "core/row_copy.h"
-
 namespace tandem {
 namespace {
 
@@ -52,15 +50,6 @@ RowStore::RowStore(int dim, int slots, Readers* readers)
       seen_(reinterpret_cast<std::atomic<uint32_t>*>(seen_arena_.base())),
       keys_(reinterpret_cast<int64_t*>(keys_arena_.base())),
       block_changed_(reinterpret_cast<std::atomic<uint32_t>*>(blocks_arena_.base())) {}
-
-// A few milliseconds for millions of rows, in which lookups save images: so it goes 32 bytes at a time.
-void RowStore::CopySeen(uint32_t rows, uint32_t* out) const {
-  constexpr uint32_t kAtOnce = 1 << 20;  // LoadRow counts in int
-  for (uint32_t first = 0, n; first < rows; first += n) {
-    n = std::min(kAtOnce, rows - first);
-    LoadRow(reinterpret_cast<const float*>(seen_ + first), static_cast<int>(n), reinterpret_cast<float*>(out + first));
-  }
-}
 
 bool RowStore::Allocate(size_t n, uint32_t* rows) {
   const std::lock_guard<std::mutex> lock(mutex_);

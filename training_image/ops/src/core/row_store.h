@@ -48,6 +48,7 @@ class RowStore {
   RowStore(const RowStore&) = delete;
   RowStore& operator=(const RowStore&) = delete;
 
+  Readers& readers() const { return *readers_; }
   int dim() const { return dim_; }
   size_t slot_floats() const { return slot_floats_; }
   size_t bytes_per_row() const {
@@ -61,8 +62,6 @@ class RowStore {
   std::atomic<uint32_t>& generation(uint32_t row) const { return states_[row].generation; }
   // Greatest event time of a training lookup.
   std::atomic<uint32_t>& seen(uint32_t row) const { return seen_[row]; }
-  // Of the rows below `rows`, which may be stamped meanwhile.
-  void CopySeen(uint32_t rows, uint32_t* out) const;
   std::atomic<uint32_t>& changed(uint32_t row) const { return states_[row].changed; }
 
   // The greatest `changed` of the kRowsPerBlockChanged rows of a block, or greater; zero at first. Only changes.h writes.

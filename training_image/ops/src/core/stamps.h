@@ -9,13 +9,15 @@
 // last cut: a row seen later than that was stamped after it, whatever its epoch says. The next cut, which passes all
 // rows, writes the epoch of those that it finds (it settles them), and from its end on `settled` is the latest time that
 // it can have met. What can't be told that way touches its row first, as any other change does: a time at or below
-// `settled`, and every time while a cut or load is under way, since the cut may need the row as it was. A full cut keeps
-// the column as it was when it began (pre_images.h), so that from then on only times that it can have met touch. A cut
-// that is left in the middle leaves `settled` as it is, and the next one finds the same rows.
+// `settled`, and every time while a delta or load is under way, since the cut may need the row as it was. While a full
+// cut begins, a stamp that is later than all that were told before keeps the row's time for the cut (kept_times.h) and
+// touches nothing. A cut that is left in the middle leaves `settled` as it is, and the next one finds the same rows.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
+
+#include "core/kept_times.h"
 
 namespace tandem {
 
@@ -24,14 +26,17 @@ class Stamps {
   // What one call stamps its rows with.
   struct Stamp {
     uint32_t time;
-    bool touches;  // the row's epoch comes first
-    bool newest;   // no row was told as late a time before, so none need be asked
+    bool touches;      // the row's epoch comes first
+    bool newest;       // no row was told as late a time before, so none need be asked
+    KeptTimes* keeps;  // where the row's time comes first, if it does not touch; or null
   };
 
-  // A call is about to stamp rows. What it returns is good until the Readers::Call ends.
+  // A call is about to stamp rows. What it returns is good until the Readers::Call ends. In this order: who finds
+  // something to keep in finds what Keep or Ease has made of `touched_` too, and not what was there before.
   Stamp Begin(uint32_t time) {
     const bool newest = Tell(time);
-    return {time, time <= touched_.load(std::memory_order_seq_cst), newest};
+    KeptTimes* const keeps = keeping_.load(std::memory_order_acquire);
+    return {time, time <= touched_.load(std::memory_order_seq_cst), newest, keeps};
   }
 
   // Some row's event time is about to be this. Whether it is later than all that were told before.
@@ -49,10 +54,16 @@ class Stamps {
   // Every call that begins from here on touches; those in flight may not.
   void Hold() { touched_.store(kAlways, std::memory_order_seq_cst); }
 
-  // Eases Hold: who needs the rows' event times up to `latest` has a copy of them.
-  void Ease(uint32_t latest) { touched_.store(latest, std::memory_order_seq_cst); }
+  // Eases Hold: from here on only times up to `latest` touch, and until EndKeep the others keep.
+  void Keep(KeptTimes* times, uint32_t latest) {
+    keeping_.store(times, std::memory_order_release);
+    touched_.store(latest, std::memory_order_seq_cst);
+  }
 
-  // The latest time told. When the calls that were in flight at Hold have left, no stamp that touched nothing is later.
+  // All times are kept, or nobody needs them any more. Calls in flight may still keep.
+  void EndKeep() { keeping_.store(nullptr, std::memory_order_release); }
+
+  // The latest time told. After Hold no stamp of a call that began before it is later.
   uint32_t latest() const { return latest_.load(std::memory_order_seq_cst); }
 
   // Ends Hold: no row's epoch is behind that was seen at `settled` or earlier.
@@ -66,6 +77,7 @@ class Stamps {
 
   std::atomic<uint32_t> touched_{0};  // stamps with this time or an earlier one touch
   std::atomic<uint32_t> latest_{0};
+  std::atomic<KeptTimes*> keeping_{nullptr};
   uint32_t settled_ = 0;
 };
 

@@ -134,12 +134,13 @@ SweepResult Table::Sweep(const SweepRule& rule, size_t places) {
 }
 
 Status Table::BeginCut(bool full, int consumer, std::shared_ptr<Cut>* cut) {
-  std::vector<uint32_t> room = full ? Cut::RoomFor(rows_) : std::vector<uint32_t>();
+  std::unique_ptr<KeptTimes> room = full ? Cut::RoomFor(rows_) : nullptr;
   {
     const std::lock_guard<std::mutex> lock(step_mutex_);
-    if (Status status = Cut::Begin(full, consumer, &rows_, &changes_, cut); !status.ok()) return status;
+    if (Status status = Cut::Begin(full, consumer, std::move(room), &rows_, &changes_, cut); !status.ok())
+      return status;
   }
-  (*cut)->Settle(&readers_, std::move(room));
+  (*cut)->Settle(&readers_);
   return Status();
 }
 

@@ -121,7 +121,8 @@ class Table {
 
   // table_lookup.cc
   template <int kDim, typename Visit>
-  void Walk(const int64_t* ids, size_t first, size_t last, bool stamps, const Visit& visit) const;
+  void Walk(const int64_t* ids, size_t first, size_t last, bool stamps, const KeptTimes* keeps,
+            const Visit& visit) const;
   template <int kDim>
   void FindRange(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses);
   void FindPart(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses);

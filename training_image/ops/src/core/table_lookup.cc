@@ -19,9 +19,10 @@ void Table::ReadDefault(float* values) const { std::fill_n(values, options_.dim,
 
 // Calls visit(i, handle, row) for first <= i < last in order, in groups: the lines of the index are asked for, the rows
 // are found and asked for, then they are visited; so a group waits for memory twice and not twice for each id. kDim is
-// the dim, or 0 for any.
+// the dim, or 0 for any; `stamps` and `keeps` say what else visit will write.
 template <int kDim, typename Visit>
-void Table::Walk(const int64_t* ids, size_t first, size_t last, bool stamps, const Visit& visit) const {
+void Table::Walk(const int64_t* ids, size_t first, size_t last, bool stamps, const KeptTimes* keeps,
+                 const Visit& visit) const {
   const int dim = kDim == 0 ? options_.dim : kDim;
   StripedIndex::Home homes[kGroup];
   int64_t handles[kGroup];
@@ -36,6 +37,7 @@ void Table::Walk(const int64_t* ids, size_t first, size_t last, bool stamps, con
       rows[i] = rows_.Values(row);
       for (int z = 0; z < dim; z += kLineFloats) __builtin_prefetch(rows[i] + z);
       if (stamps) rows_.PrefetchSeen(row);
+      if (keeps != nullptr) keeps->Prefetch(row);
     }
     for (size_t i = 0; i < group; ++i) visit(at + i, handles[i], rows[i]);
   }
@@ -47,7 +49,7 @@ void Table::FindRange(const Batch& batch, size_t first, size_t last, std::vector
   const int dim = kDim == 0 ? options_.dim : kDim;
   const bool stamps = batch.event_time != 0;
   const Stamps::Stamp stamp = changes_.BeginStamps(batch.event_time);
-  Walk<kDim>(batch.ids, first, last, stamps, [&](size_t i, int64_t handle, const float* row) {
+  Walk<kDim>(batch.ids, first, last, stamps, stamp.keeps, [&](size_t i, int64_t handle, const float* row) {
     batch.handles[i] = handle;
     if (handle == kNoHandle) {
       ReadDefault(batch.values + i * dim);  // until the id has a row
@@ -102,7 +104,7 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
 
 void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
   const int dim = options_.dim;
-  Walk<0>(batch.ids, first, last, false, [&](size_t i, int64_t handle, const float* row) {
+  Walk<0>(batch.ids, first, last, false, nullptr, [&](size_t i, int64_t handle, const float* row) {
     float* out = batch.values + i * dim;
     handle == kNoHandle ? ReadDefault(out) : LoadRow(row, dim, out);
   });

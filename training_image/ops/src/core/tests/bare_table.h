@@ -64,7 +64,7 @@ struct BareTable {
 
   std::shared_ptr<Cut> Begin(bool full, int consumer = 0) {
     std::shared_ptr<Cut> cut;
-    const Status status = Cut::Begin(full, consumer, &rows, &changes, &cut);
+    const Status status = Cut::Begin(full, consumer, full ? Cut::RoomFor(rows) : nullptr, &rows, &changes, &cut);
     if (!status.ok()) throw Failure(status.why());
     cut->Settle(&readers);
     return cut;
@@ -72,7 +72,7 @@ struct BareTable {
 
   std::string WhyNot(bool full, int consumer) {
     std::shared_ptr<Cut> cut;
-    return Cut::Begin(full, consumer, &rows, &changes, &cut).why();
+    return Cut::Begin(full, consumer, nullptr, &rows, &changes, &cut).why();
   }
 
   Readers readers;

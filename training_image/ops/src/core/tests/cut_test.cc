@@ -185,7 +185,7 @@ TEST(ACutHoldsFewRowsAtATime) {
   }
   CHECK(read.size() == 20000);
   for (const auto& [key, row] : read) CHECK(row.seen == 0);
-  CHECK(most < 64 * 1024 + 20000 * sizeof(uint32_t));  // and event times
+  CHECK(most < 64 * 1024 + Cut::RoomFor(table.rows)->bytes());
 }
 
 // Every step takes all lasting rows one step on, so every cut must find all of them at the same one: Adagrad's slot
@@ -232,7 +232,7 @@ TEST(CutsAreExactWhileThreadsLookUpStepAndRemove) {
     std::shared_ptr<Cut> cut;
     {
       const std::lock_guard<std::mutex> lock(step_mutex);
-      if (!Cut::Begin(full, full ? kNobody : 0, &table.rows, &table.changes, &cut).ok()) ++wrong;
+      if (!Cut::Begin(full, full ? kNobody : 0, nullptr, &table.rows, &table.changes, &cut).ok()) ++wrong;
     }
     cut->Settle(&table.readers);
     const BareRows rows = ReadAll(*cut, table.rows, 37);

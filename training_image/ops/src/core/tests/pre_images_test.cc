@@ -56,22 +56,28 @@ TEST(AnImageIsSavedIfAndOnlyIfTheCutStillNeedsIt) {
 
 TEST(TimesThatWereKeptAreTheCutsWhateverIsStamped) {
   BareTable table(2, 0);
-  const uint32_t first = RowOf(table.Birth(1, 0));
-  table.rows.seen(first) = 7;
+  const uint32_t first = RowOf(table.Birth(1, 0)), second = RowOf(table.Birth(2, 0));
+  for (const uint32_t row : {first, second}) table.rows.seen(row) = 7;
   PreImages images(&table.rows);
-  images.Open(0, 5, 0);
-  CHECK(images.Seen(first) == 7);
-  CHECK(images.KeepSeen(first + 1, {}));
-  CHECK(images.bytes() == sizeof(uint32_t) * (first + 1));
-  const uint32_t second = RowOf(table.Birth(2, 0));
-  for (const uint32_t row : {first, second}) table.rows.seen(row) = 9;
-  CHECK(images.Seen(first) == 7 && images.Seen(second) == 9);  // that one was born later
+  auto times = std::make_unique<KeptTimes>(second + 1);
+  KeptTimes& kept = *times;
+  images.Open(0, 5, 0, std::move(times));
+  CHECK(images.bytes() == sizeof(uint32_t) * (second + 1));
+  kept.Keep(first, 7);
+  table.rows.seen(first) = 9;
+  CHECK(images.Seen(first) == 7 && images.Seen(second) == 7);
+  CHECK(images.FillTimes(second + 1));
+  const uint32_t third = RowOf(table.Birth(3, 0));
+  CHECK(!images.FillTimes(third + 1));  // of the cut, and there is no room for it
+  for (const uint32_t row : {first, second, third}) table.rows.seen(row) = 10;
+  CHECK(images.Seen(first) == 7 && images.Seen(second) == 7 && images.Seen(third) == 10);
   table.rows.changed(first).store(4);
   images.Touch(first, std::atomic<uint32_t>{6});
   Rows saved;
   CHECK(images.Take(&saved) && saved.seen == std::vector<int64_t>{7});
   images.Close();
-  CHECK(images.Seen(first) == 9 && images.bytes() == 0);
+  images.ForgetTimes();
+  CHECK(images.Seen(first) == 10 && images.bytes() == 0);
 }
 
 TEST(WhatWasSavedGoesWithTheCut) {

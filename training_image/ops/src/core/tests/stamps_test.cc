@@ -158,7 +158,7 @@ TEST(ACutThatNobodyWaitedForSettlesNothing) {
   table.Stamp(2, 70);
   {
     std::shared_ptr<Cut> cut;
-    CHECK(Cut::Begin(false, 0, &table.rows, &table.changes, &cut).ok());
+    CHECK(Cut::Begin(false, 0, nullptr, &table.rows, &table.changes, &cut).ok());
   }
   table.Stamp(3, 80);
   CHECK(Delta(table, true) == Keys({2, 3}));
@@ -227,7 +227,7 @@ TEST(StampsBesideCutsAndLoadsAreNeverLost) {
   std::map<int64_t, int64_t> replica;
   const auto delta = [&] {
     std::shared_ptr<Cut> cut;
-    CHECK(Cut::Begin(false, 0, &table.rows, &table.changes, &cut).ok());
+    CHECK(Cut::Begin(false, 0, nullptr, &table.rows, &table.changes, &cut).ok());
     cut->Settle(&table.readers);
     for (const auto& [key, row] : ReadAll(*cut, table.rows, 37)) replica[key] = row.seen;
     CHECK(table.changes.Ack(0, cut->epoch()).ok());
@@ -244,6 +244,55 @@ TEST(StampsBesideCutsAndLoadsAreNeverLost) {
   delta();
   for (int64_t key = 0; key < kRows; ++key) CHECK(replica.at(key) == table.rows.seen(table.places.at(key)));
   CHECK(Delta(table, true).empty());
+}
+
+// Two threads stamp a half of the rows each, over and over, with times that only grow; each says which call it begins and
+// which has ended. So a cut must have each row as one of the calls left it that were not yet over when it began.
+TEST(AFullCutHasTheTimesOfTheMomentWhenItBegan) {
+  constexpr int64_t kRows = 3000;
+  BareTable table(2, 0);
+  for (int64_t key = 0; key < kRows; ++key) table.Birth(key, 0);
+  struct Stamper {
+    std::atomic<uint32_t> begun{0}, ended{0};
+  };
+  Stamper stampers[2];
+  std::atomic<uint32_t> clock{0};
+  std::atomic<bool> running{true};
+  std::vector<std::thread> threads;
+  for (int number : {0, 1}) {
+    threads.emplace_back([&, number] {
+      while (running) {
+        const uint32_t time = ++clock;
+        stampers[number].begun = time;
+        const Readers::Call call(table.readers);
+        const Stamps::Stamp stamp = table.changes.BeginStamps(time);
+        for (int64_t key = number; key < kRows; key += 2) table.changes.Stamp(table.places.at(key), stamp);
+        stampers[number].ended = time;
+      }
+    });
+  }
+  std::vector<int64_t> last(kRows, 0);
+  int wrong = 0;
+  for (int turn = 0; turn < 60; ++turn) {
+    const bool full = turn % 3 != 2;
+    uint32_t least[2], most[2];
+    for (int number : {0, 1}) least[number] = stampers[number].ended;
+    const auto cut = table.Begin(full);
+    for (int number : {0, 1}) most[number] = stampers[number].begun;
+    const BareRows rows = ReadAll(*cut, table.rows, 64);
+    if (full && rows.size() != kRows) ++wrong;
+    for (const auto& [key, row] : rows) {
+      const int number = static_cast<int>(key % 2);
+      if (row.seen < least[number] || row.seen > most[number] || row.seen < last[key]) ++wrong;
+      last[key] = row.seen;
+    }
+    // What the cut does not tell of has not been stamped since the one before.
+    for (int64_t key = 0; key < kRows; ++key) wrong += last[key] < least[key % 2];
+    if (!table.changes.Ack(0, cut->epoch()).ok()) ++wrong;
+  }
+  running = false;
+  for (std::thread& thread : threads) thread.join();
+  CHECK(wrong == 0);
 }
 
 }  // namespace
