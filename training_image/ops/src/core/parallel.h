@@ -27,20 +27,15 @@ class Parallel {
 // One thread, the caller's.
 const Parallel& Serial();
 
-// How many shards to make of `items`, one for each thread at most, where fewer than `worthwhile` of them take less time
-// than waking a thread; at least 1.
-inline int ShardsFor(size_t items, size_t worthwhile, const Parallel& parallel) {
-  const auto threads = static_cast<size_t>(std::max(1, parallel.threads()));
-  return static_cast<int>(std::min(std::max<size_t>(1, items / worthwhile), threads));
-}
+// For work of which each item can be done apart from the others: so many shards for each thread that one that wakes late,
+// or loses its core for a while, leaves its part to the others.
+inline constexpr size_t kManyShards = 8;
 
-// The same for work of which each item can be done apart from the others: several shards for each thread, so that one
-// that wakes late, or loses its core for a while, leaves its part to the others.
-inline int ManyShardsFor(size_t items, size_t worthwhile, const Parallel& parallel) {
-  constexpr size_t kForEachThread = 8;
+// How many shards to make of `items`, `each` for each of several threads at most, where fewer than `worthwhile` of them
+// take less time than waking a thread; at least 1.
+inline int ShardsFor(size_t items, size_t worthwhile, const Parallel& parallel, size_t each = 1) {
   const auto threads = static_cast<size_t>(std::max(1, parallel.threads()));
-  if (threads == 1) return 1;
-  return static_cast<int>(std::min(std::max<size_t>(1, items / worthwhile), threads * kForEachThread));
+  return static_cast<int>(std::min(std::max<size_t>(1, items / worthwhile), threads == 1 ? 1 : threads * each));
 }
 
 // Run, on the caller's own thread if there is one shard.

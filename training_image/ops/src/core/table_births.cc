@@ -84,7 +84,7 @@ Status Table::MakeRows(const Batch& batch, const std::vector<uint32_t>& position
 
 void Table::MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& positions, const Parallel& parallel) {
   const Misses misses(batch, positions);
-  const int shards = ManyShardsFor(positions.size(), kPositionsPerShard, parallel);
+  const int shards = ShardsFor(positions.size(), kPositionsPerShard, parallel, kManyShards);
   std::atomic<bool> out_of_memory{false};
   const auto make = [&](int shard) {
     const IeeeScope ieee;

@@ -77,7 +77,7 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
                      const Parallel& parallel) {
   if (size >= kNoRow) return Status::Refused("ids has 2^32 - 1 or more positions");
   Batch batch{ids, size, event_time, values, handles, {}};
-  const int shards = ManyShardsFor(size, kPositionsPerShard, parallel);
+  const int shards = ShardsFor(size, kPositionsPerShard, parallel, kManyShards);
   std::vector<std::vector<uint32_t>> misses(static_cast<size_t>(shards));
   std::atomic<bool> out_of_memory{false};
   const auto find = [&](int shard) {
@@ -112,7 +112,7 @@ void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
 
 void Table::Peek(const int64_t* ids, size_t size, float* values, const Parallel& parallel) const {
   const Batch batch{ids, size, 0, values, nullptr, {}};
-  const int shards = ManyShardsFor(size, kPositionsPerShard, parallel);
+  const int shards = ShardsFor(size, kPositionsPerShard, parallel, kManyShards);
   const auto peek = [&](int shard) { PeekPart(batch, size * shard / shards, size * (shard + 1) / shards); };
   const Readers::Call call(readers_);
   RunShards(shards, peek, parallel);

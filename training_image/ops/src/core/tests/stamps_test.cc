@@ -26,6 +26,15 @@ Keys Delta(BareTable& table, bool acknowledge, int consumer = 0) {
   return keys;
 }
 
+// Reads one row, so that the reader of the cut stands behind it.
+BareRows ReadFirst(Cut& cut) {
+  Rows block;
+  CHECK(cut.Next(1, &block));
+  BareRows read;
+  Gather(block, 2, 0, &read);
+  return read;
+}
+
 // Whether the row's own epoch tells of the change.
 bool IsTouched(const BareTable& table, int64_t key) {
   return table.rows.changed(table.places.at(key)) == table.changes.epoch();
@@ -86,10 +95,7 @@ TEST(WhileADeltaIsReadEveryStampTouches) {
       table.Stamp(50, 61);
       table.Stamp(98, 62);
       const auto cut = table.Begin(false);
-      Rows block;
-      BareRows read;
-      CHECK(cut->Next(1, &block));
-      Gather(block, 2, 0, &read);
+      BareRows read = ReadFirst(*cut);
       table.Stamp(key + 1, time);
       table.Stamp(key, 100);
       CHECK(IsTouched(table, key) && IsTouched(table, key + 1));
@@ -110,10 +116,7 @@ TEST(WhileAFullCutIsReadOnlyTimesThatItCanHaveMetTouch) {
     table.Stamp(1, 60);
     table.Stamp(98, 62);
     const auto cut = table.Begin(true);
-    Rows block;
-    BareRows read;
-    CHECK(cut->Next(1, &block));
-    Gather(block, 2, 0, &read);
+    BareRows read = ReadFirst(*cut);
     table.Stamp(key, 100);
     CHECK(!IsTouched(table, key));
     table.Stamp(key + 1, 62);
