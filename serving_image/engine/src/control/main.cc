@@ -1,6 +1,7 @@
 // tandem-engine: the data plane of one serving pod. README: serving_image/engine/README.md.
 //
 // Exit codes: 0 drained, 1 the world's errors (a port is taken, the control plane is gone), 2 wrong use.
+#include <absl/synchronization/mutex.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -90,6 +91,8 @@ int Run(const Flags& flags) {
 
 int main(int argc, char** argv) {
   using namespace tandem::serving::control;
+  // Debian's library looks for deadlocks at every lock that gRPC takes, all threads under one lock of its own.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   Flags flags;
   const tandem::Status status = ParseFlags(std::vector<std::string>(argv + 1, argv + argc), &flags);
   if (!status.ok()) {

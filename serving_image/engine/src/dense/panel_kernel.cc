@@ -99,15 +99,10 @@ void AnyTile(size_t rows, const Product& layer, size_t panel, In x, Out y) {
   }
 }
 
-// Cuts 4 rows or more into tiles of 3 to 6; 7 as 4 + 3, since a tile of one row costs as much as one of four.
+// Cuts 4 rows or more into tiles of 3 to 6, as even as can be: a tile of one row costs as much as one of four.
 size_t Tiles(size_t rows, size_t* tiles) {
-  size_t count = 0;
-  for (; rows >= 2 * kTall - 1; rows -= kTall) tiles[count++] = kTall;
-  if (rows > kTall) {
-    tiles[count++] = (rows + 1) / 2;
-    rows /= 2;
-  }
-  tiles[count++] = rows;
+  const size_t count = (rows + kTall - 1) / kTall;
+  for (size_t t = 0; t < count; ++t) tiles[t] = rows / count + (t < rows % count ? 1 : 0);
   return count;
 }
 

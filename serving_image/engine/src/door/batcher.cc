@@ -44,10 +44,12 @@ bool Batcher::RunWaiting(const RunJobs& run, std::vector<Job*>* room) {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     Line* line = Next();
-    if (line == nullptr) return false;
+    if (line == nullptr || !waiting()) return false;
     Take(line, room);
+    ++computing_;
   }
   RunTaken(run, *room);
+  --computing_;
   return true;
 }
 
@@ -107,6 +109,7 @@ void Batcher::Take(Line* line, std::vector<Job*>* jobs) {
     line->first = line->first->next_;
   }
   waiting_rows_ -= rows;
+  crowded_ = jobs->size() > 1 && rows <= options_.enough_rows;
 }
 
 void Batcher::RunTaken(const RunJobs& run, const std::vector<Job*>& jobs) {

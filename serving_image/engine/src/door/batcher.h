@@ -9,6 +9,9 @@
 // Several engine threads share what waits: none takes more than its part, unless that is too little to be worth a
 // batch. Otherwise the first to wake would take all of a burst, and the others would look on.
 //
+// Requests crowd when the batch that was taken last had several, and few rows. Then a few rows more are left to the
+// thread that computes, whose batches grow; one more thread would take the core from whoever brings the next ones.
+//
 // A batch is of one version: requests that name one are in a line of their own and go together with their like only.
 // The line whose first request came earlier goes first.
 #pragma once
@@ -31,6 +34,7 @@ struct BatcherOptions {
   size_t sharers = 1;       // how many threads do, then
   size_t most_rows = 128;   // of a batch; a request with more is a batch of its own
   size_t enough_rows = 32;  // more rows at once are not computed faster, so a thread leaves them to the others
+  size_t few_rows = 8;      // so many wait for a thread that computes already, while requests crowd
   size_t most_jobs = 1024;
   size_t most_bytes = size_t{256} << 20;
 };
@@ -49,13 +53,21 @@ class Batcher {
   // Takes a job, unless too much is inside already; then it stays the caller's.
   bool Push(Job* job);
 
-  // Answers one batch of what waits on the calling thread; false when nothing waits.
+  // Answers one batch of what waits on the calling thread; false when nothing waits, or too little for one more thread.
   bool RunWaiting(const RunJobs& run, std::vector<Job*>* room);
 
   size_t in_flight() const;
-  // Whether a request waits. Sequentially consistent: of a thread that says it sleeps and then looks here, and one that
-  // leaves something and then looks who sleeps, at least one sees the other.
-  bool waiting() const { return waiting_rows_.load() > 0; }
+  // Whether a request waits for one more thread. Sequentially consistent: of a thread that says it sleeps and then
+  // looks here, and one that leaves something and then looks who sleeps, at least one sees the other.
+  bool waiting() const {
+    const size_t rows = waiting_rows_.load();
+    return rows > 0 && !(crowded_.load() && rows <= options_.few_rows && computing_.load() > 0);
+  }
+  // Whether requests crowd and so few rows wait that it pays to let others bring more first.
+  bool gathering() const {
+    const size_t rows = waiting_rows_.load();
+    return crowded_.load() && rows > 0 && rows < 2 * options_.few_rows;
+  }
   const BatcherOptions& options() const { return options_; }
 
   // Lets the threads answer what waits, and ends them. Nothing is pushed after it.
@@ -81,6 +93,8 @@ class Batcher {
   size_t jobs_ = 0;                       // inside
   size_t bytes_ = 0;                      // that they hold
   std::atomic<size_t> waiting_rows_ = 0;  // at first sight; written with the mutex held
+  std::atomic<bool> crowded_ = false;     // likewise
+  std::atomic<size_t> computing_ = 0;     // calls of RunWaiting that answer a batch
   size_t idle_ = 0;                       // engine threads that sleep
   bool stopping_ = false;
   std::vector<std::thread> threads_;

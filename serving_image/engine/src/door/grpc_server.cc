@@ -3,6 +3,7 @@
 #include <grpc/support/time.h>
 #include <grpcpp/alarm.h>
 #include <grpcpp/resource_quota.h>
+#include <sched.h>
 
 #include <array>
 
@@ -169,14 +170,27 @@ void GrpcServer::ComputingLoop() {
     void* tag = nullptr;
     bool ok = false;
     auto status = waits ? grpc::CompletionQueue::GOT_EVENT : Sleep(&tag, &ok);
-    for (int i = 0; i < kMostDrained && status == grpc::CompletionQueue::GOT_EVENT; ++i) {
-      if (tag != nullptr) static_cast<Event*>(tag)->Proceed(ok);
-      status = queue_->AsyncNext(&tag, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC));
+    if (status == grpc::CompletionQueue::GOT_EVENT && tag != nullptr) static_cast<Event*>(tag)->Proceed(ok);
+    if (status == grpc::CompletionQueue::GOT_EVENT) status = Drain();
+    if (batcher_->gathering()) {
+      sched_yield();  // at once back where nobody else wants the core
+      status = Drain();
     }
-    if (status == grpc::CompletionQueue::GOT_EVENT) static_cast<Event*>(tag)->Proceed(ok);
     waits = batcher_->RunWaiting(run, &room);
     if (status == grpc::CompletionQueue::SHUTDOWN && !waits) return;
   }
+}
+
+// What came so far, but not for ever.
+grpc::CompletionQueue::NextStatus GrpcServer::Drain() {
+  auto status = grpc::CompletionQueue::GOT_EVENT;
+  for (int i = 0; i < kMostDrained && status == grpc::CompletionQueue::GOT_EVENT; ++i) {
+    void* tag = nullptr;
+    bool ok = false;
+    status = queue_->AsyncNext(&tag, &ok, gpr_inf_past(GPR_CLOCK_MONOTONIC));
+    if (status == grpc::CompletionQueue::GOT_EVENT) static_cast<Event*>(tag)->Proceed(ok);
+  }
+  return status;
 }
 
 // The next event; unless a request waits, whenever it comes.

@@ -68,6 +68,7 @@ class GrpcServer final : private CallHost {
   Status Open();
   void Loop();
   void ComputingLoop();
+  grpc::CompletionQueue::NextStatus Drain();
   grpc::CompletionQueue::NextStatus Sleep(void** tag, bool* ok);
   void WakeAnother();
 

@@ -113,6 +113,79 @@ TEST(WhoeverPushesSharesWithTheOthersThatDo) {
   CHECK(!batcher.waiting());
 }
 
+// What a second thread finds while the first one computes a batch of `first`, and what is left for the first one.
+struct Left {
+  bool waiting, taken, afterwards;
+};
+
+Left BesideABatch(const std::vector<size_t>& first, const std::vector<size_t>& then) {
+  Batcher batcher(Manual(64), nullptr);
+  Jobs jobs;
+  const auto push = [&](size_t rows) {
+    jobs.push_back(std::make_unique<Asked>(1, rows));
+    CHECK(batcher.Push(jobs.back().get()));
+  };
+  const auto answer = [](const std::vector<Job*>& taken) {
+    for (Job* job : taken) job->Done(Refusal::None(), nullptr);
+  };
+  for (size_t rows : first) push(rows);
+  Left left{};
+  std::vector<Job*> room, other_room;
+  const RunJobs run = [&](const std::vector<Job*>& taken) {
+    for (size_t rows : then) push(rows);
+    left.waiting = batcher.waiting();
+    left.taken = batcher.RunWaiting(answer, &other_room);
+    answer(taken);
+  };
+  CHECK(batcher.RunWaiting(run, &room));
+  left.afterwards = batcher.waiting();
+  while (batcher.RunWaiting(answer, &room)) continue;
+  for (const auto& job : jobs) CHECK(job->times == 1);
+  return left;
+}
+
+TEST(WhileRequestsCrowdAFewRowsAreLeftToTheThreadThatComputes) {
+  const struct {
+    std::vector<size_t> first, then;
+    bool left;
+  } table[] = {
+      {{1}, {1}, false},                      // nobody crowds: a lone request never waits for another
+      {{1, 1}, {1}, true},                    //
+      {{1, 1}, {1, 1, 1, 1, 1, 1, 1}, true},  // eight at most
+      {{1, 1}, {1, 1, 1, 1, 1, 1, 1, 1, 1}, false},
+      {{1, 1}, {9}, false},
+      {{16, 16}, {8}, true},
+      {{16, 17}, {8}, false},  // it would take long
+      {{60}, {1}, false},
+  };
+  for (const auto& row : table) {
+    const Left found = BesideABatch(row.first, row.then);
+    CHECK(found.waiting == !row.left && found.taken == !row.left && found.afterwards == row.left);
+  }
+}
+
+TEST(WhileRequestsCrowdFewRowsAreGatheredFirst) {
+  Batcher batcher(Manual(64), nullptr);
+  const auto after = [&](size_t before, size_t waiting) {
+    Jobs jobs;
+    for (size_t i = 0; i < before + waiting; ++i) jobs.push_back(std::make_unique<Asked>(1));
+    for (size_t i = 0; i < before; ++i) CHECK(batcher.Push(jobs[i].get()));
+    std::vector<Job*> room;
+    const RunJobs run = [](const std::vector<Job*>& taken) {
+      for (Job* job : taken) job->Done(Refusal::None(), nullptr);
+    };
+    while (batcher.RunWaiting(run, &room)) continue;
+    for (size_t i = before; i < before + waiting; ++i) CHECK(batcher.Push(jobs[i].get()));
+    const bool gathering = batcher.gathering();
+    while (batcher.RunWaiting(run, &room)) continue;
+    return gathering;
+  };
+  CHECK(!after(1, 1));
+  CHECK(!after(2, 0));
+  CHECK(after(2, 1) && after(2, 15));
+  CHECK(!after(2, 16));
+}
+
 TEST(RequestsThatNameAVersionGoApart) {
   Batcher batcher(Manual(), nullptr);
   Jobs jobs;
