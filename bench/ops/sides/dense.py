@@ -37,7 +37,7 @@ class Dense:
         if work.step == "lookup":
             return self._lookup
         gradient = tf.constant(workload.gradients(work.batch, self._table.dim))
-        return lambda ids: self._train(ids[0], gradient)
+        return lambda ids, _: self._train(ids[0], gradient)
 
     def rows(self, places: Ids) -> Rows:
         """Read rows."""
@@ -48,7 +48,7 @@ class Dense:
         """Refuse: a variable does not grow."""
         raise CannotDo(f"a tf.Variable of dim {dim} has no {what} to insert, {batch} or one")
 
-    def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
+    def _lookup(self, ids: Sequence[tf.Tensor], _: tf.Tensor) -> tf.Tensor:
         found = [tf.gather(variable, at) for variable, at in zip(self._x, ids, strict=True)]
         return found[0] if len(found) == 1 else tf.stack(found)
 
@@ -101,7 +101,7 @@ class Keras:
         """Return a function of one batch."""
         if work.step != "lookup":
             raise CannotDo("Keras trains a whole embedding at once; lazy Adam on a variable is in its place")
-        return lambda ids: self._layer(ids[0])
+        return lambda ids, _: self._layer(ids[0])
 
     def rows(self, places: Ids) -> Rows:
         """Read rows."""

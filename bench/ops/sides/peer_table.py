@@ -38,7 +38,7 @@ class PeerTable(ABC):
         made = tf.constant(workload.gradients(batch, dim))
         return lambda ids: self._put(self._tables[0], ids, made[: ids.shape[0]])
 
-    def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
+    def _lookup(self, ids: Sequence[tf.Tensor], _: tf.Tensor) -> tf.Tensor:
         found = [made.lookup(keys) for made, keys in zip(self._tables, ids, strict=True)]
         return found[0] if len(found) == 1 else tf.stack(found)
 

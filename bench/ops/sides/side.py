@@ -12,8 +12,11 @@ import tensorflow as tf
 
 from bench.ops.workload import Ids, Insert, Rows, Table, Work
 
-Call = Callable[[Sequence[tf.Tensor]], tf.Tensor]
-"""Takes the ids of one call, a tensor for each table, and returns something that cannot be computed without them."""
+Call = Callable[[Sequence[tf.Tensor], tf.Tensor], tf.Tensor]
+"""Takes the ids of one call, a tensor for each table, and their event time, int64, which goes on from call to call.
+
+Returns something that cannot be computed without the ids.
+"""
 
 CHUNK = 262_144
 

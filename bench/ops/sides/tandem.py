@@ -58,7 +58,6 @@ class Tandem:
     def open(self, table: Table) -> None:
         """Make all rows by looking them up, or by loading them past the admission filter."""
         self._table = table
-        self._clock = tf.Variable(1, dtype=tf.int64)
         self.tables = [make(f"table_{i}", table) for i in range(table.tables)]
         for made in self.tables:
             for places in chunks(table.rows):
@@ -78,7 +77,7 @@ class Tandem:
         if work.step == "lookup":
             return self._lookup
         gradient = tf.constant(workload.gradients(work.batch, self._table.dim))
-        return lambda ids: self._train(ids[0], gradient)
+        return lambda ids, now: self._train(ids[0], now, gradient)
 
     def rows(self, places: Ids) -> Rows:
         """Read rows."""
@@ -90,23 +89,22 @@ class Tandem:
         self.tables = [make("fresh", Table(rows=0, dim=dim, optimizer="sgd" if what == "rows" else "adam"))]
         if what != "rows_and_step":
             return lambda ids: self.tables[0].lookup(ids, event_time=1)[1]
-        self._clock = tf.Variable(1, dtype=tf.int64)
+        clock = tf.Variable(1, dtype=tf.int64)
         gradient = tf.constant(workload.gradients(batch, dim))
         step: Callable[[tf.Tensor], object] = tf.function(
-            lambda ids: self._train(ids, gradient[: tf.size(ids)]),
+            lambda ids: self._train(ids, clock.assign_add(1), gradient[: tf.size(ids)]),
             input_signature=[tf.TensorSpec([None], tf.int64)],
             autograph=False,
         )
         return step
 
-    def _lookup(self, ids: Sequence[tf.Tensor]) -> tf.Tensor:
-        now = self._clock.assign_add(1)
+    def _lookup(self, ids: Sequence[tf.Tensor], now: tf.Tensor) -> tf.Tensor:
         if len(ids) == 1:
             return self.tables[0].lookup(ids[0], event_time=now)[0]
         return tf.stack(tandem_ops.grouped_lookup(self.tables, ids, event_time=now)[0])
 
-    def _train(self, ids: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
-        rows, handles = self.tables[0].lookup(ids, event_time=self._clock.assign_add(1))
+    def _train(self, ids: tf.Tensor, now: tf.Tensor, gradient: tf.Tensor) -> tf.Tensor:
+        rows, handles = self.tables[0].lookup(ids, event_time=now)
         self.tables[0].apply(handles, gradient + 0.0 * rows)
         return rows[0, 0]
 

@@ -32,7 +32,7 @@ class Tfra(PeerTable):
         if work.step == "lookup":
             return self._lookup
         gradient = tf.constant(workload.gradients(work.batch, self._table.dim))
-        return lambda ids: self._train(ids[0], gradient)
+        return lambda ids, _: self._train(ids[0], gradient)
 
     def insert(self, dim: int, what: Insert, batch: int) -> Callable[[tf.Tensor], object]:
         """As its base; or what training does with an id that it sees for the first time."""

@@ -83,6 +83,7 @@ class Worker:
         tf.config.threading.set_inter_op_parallelism_threads(1)
         self._side = SIDES[side]()
         self._calls = 0
+        self._time = 0
         self._requests: dict[str, Callable[..., dict[str, Any]]] = {
             "open": self._open,
             "prepare": self._prepare,
@@ -114,8 +115,9 @@ class Worker:
         if self._work.eager:
             self._call = call
         else:
-            spec = [tf.TensorSpec([None], tf.int64)] * self._table.tables
-            self._call = tf.function(call, input_signature=[spec], autograph=False)
+            ids = [tf.TensorSpec([None], tf.int64)] * self._table.tables
+            signature = [ids, tf.TensorSpec([], tf.int64)]
+            self._call = tf.function(call, input_signature=signature, autograph=False)
         self._places = workload.batches(self._table, self._work, SEED)
         self._passes = 1
         self._ids = self._draw()
@@ -138,7 +140,7 @@ class Worker:
         rows, batch = self._table.rows, self._work.batch
         for start in range(0, rows, batch):
             places = np.arange(start, start + batch) % rows
-            self._call([tf.constant(self._side.ids(places))])
+            self._call([tf.constant(self._side.ids(places))], self._now())
         return {"memory": memory()}
 
     def _train_steps(self, work: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +148,7 @@ class Worker:
         described = Work(**work)
         call = self._side.call(described)
         for places in workload.batches(self._table, described, SEED):
-            call([tf.constant(self._side.ids(places))])
+            call([tf.constant(self._side.ids(places))], self._now())
         return {}
 
     def _rows(self, path: str) -> dict[str, Any]:
@@ -185,7 +187,13 @@ class Worker:
         return tf.constant(self._side.ids(places))
 
     def _timed(self) -> float:
+        calls = [(ids, self._now()) for ids in self._ids]
         begin = time.perf_counter()
-        for ids in self._ids:
-            self._call(ids)
+        for ids, now in calls:
+            self._call(ids, now)
         return time.perf_counter() - begin
+
+    def _now(self) -> tf.Tensor:
+        """Return the event time of the next call."""
+        self._time += 1
+        return tf.constant(self._time, tf.int64)

@@ -34,12 +34,6 @@ struct RowsView {
   const int64_t* seen = nullptr;
 };
 
-struct Delta {
-  int64_t epoch = 0;
-  Rows rows;
-  std::vector<int64_t> removed;  // sorted; no key is both here and in rows
-};
-
 // A refusal of a row that came from outside; `column` is where it stands.
 Status RefusedRow(const char* column, size_t row, int64_t key, const char* why);
 

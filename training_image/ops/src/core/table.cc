@@ -1,8 +1,6 @@
 #include "core/table.h"
 
 #include <algorithm>
-#include <limits>
-#include <numeric>
 
 #include "core/table_parts.h"
 
@@ -22,15 +20,6 @@ size_t RowsWithin(int64_t max_bytes, size_t bytes_per_row, size_t fixed_bytes) {
     if (fixed_bytes + rows * bytes_per_row + StripedIndex::BytesFor(rows) <= bytes) fits = rows;
   }
   return fits;
-}
-
-template <typename Column>
-void Reorder(const std::vector<size_t>& order, size_t width, Column* column) {
-  Column sorted(column->size());
-  for (size_t i = 0; i < order.size(); ++i) {
-    std::copy_n(column->begin() + order[i] * width, width, sorted.begin() + i * width);
-  }
-  column->swap(sorted);
 }
 
 }  // namespace
@@ -144,25 +133,11 @@ Status Table::BeginCut(bool full, int consumer, std::shared_ptr<Cut>* cut) {
   return Status();
 }
 
-Rows Table::Drain(Cut* cut) const {
-  Rows all;
-  cut->Next(std::numeric_limits<size_t>::max(), &all);
-  std::vector<size_t> order(all.keys.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return all.keys[a] < all.keys[b]; });
-  Reorder(order, 1, &all.keys);
-  Reorder(order, static_cast<size_t>(rows_.dim()), &all.values);
-  Reorder(order, rows_.slot_floats(), &all.slots);
-  Reorder(order, 1, &all.steps);
-  Reorder(order, 1, &all.seen);
-  return all;
-}
-
-Status Table::Snapshot(Rows* rows) {
+Status Table::Snapshot(SortedRows* rows) {
   const std::lock_guard<std::mutex> lock(cut_mutex_);
   std::shared_ptr<Cut> cut;
   if (Status status = BeginCut(true, kNobody, &cut); !status.ok()) return status;
-  *rows = Drain(cut.get());
+  *rows = SortedRows(cut.get(), static_cast<size_t>(rows_.dim()), rows_.slot_floats());
   return Status();
 }
 
@@ -172,7 +147,7 @@ Status Table::BeginDelta(int consumer, Delta* delta) {
   if (Status status = BeginCut(false, consumer, &cut); !status.ok()) return status;
   delta->epoch = cut->epoch();
   delta->removed = cut->removed();
-  delta->rows = Drain(cut.get());
+  delta->rows = SortedRows(cut.get(), static_cast<size_t>(rows_.dim()), rows_.slot_floats());
   return Status();
 }
 

@@ -30,6 +30,7 @@
 #include "core/readers.h"
 #include "core/row_store.h"
 #include "core/rows.h"
+#include "core/sorted_rows.h"
 #include "core/status.h"
 #include "core/striped_index.h"
 #include "core/sweep.h"
@@ -97,7 +98,7 @@ class Table {
   Status Leave(int consumer) { return changes_.Leave(consumer); }
 
   // A whole cut in memory, sorted by key. They wait for one another, and refuse if a cut of BeginCut is being read.
-  Status Snapshot(Rows* rows);
+  Status Snapshot(SortedRows* rows);
   Status BeginDelta(int consumer, Delta* delta);
 
   // Replaces the contents. Checks everything first. What was restored counts as acknowledged.
@@ -143,8 +144,6 @@ class Table {
   // table_load.cc
   Status CheckLoad(size_t rows) const;
   void Write(const RowsView& rows, size_t at, bool mark_dirty, Places* places, Changes::Loading* loading);
-
-  Rows Drain(Cut* cut) const;
 
   const TableOptions options_;
   mutable Readers readers_;

@@ -1,5 +1,7 @@
 // Snapshots, deltas and what reads them back.
+#include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "kernels/outputs.h"
 #include "kernels/table_resource.h"
@@ -80,14 +82,18 @@ REGISTER_OP("TandemLoadRows")
     .SetIsStateful()
     .SetShapeFn(tf::shape_inference::NoOutputs);
 
-absl::Status OutputRows(tf::OpKernelContext* c, int first, const TableOptions& options, const Rows& rows) {
-  const size_t n = rows.keys.size();
-  TF_RETURN_IF_ERROR(OutputColumn<int64_t>(c, first, rows.keys.data(), n));
-  TF_RETURN_IF_ERROR(OutputColumn<float>(c, first + 1, rows.values.data(), n, options.dim));
-  const int64_t width = int64_t{options.optimizer.slots()} * options.dim;
-  TF_RETURN_IF_ERROR(OutputColumn<float>(c, first + 2, rows.slots.data(), n, width));
-  TF_RETURN_IF_ERROR(OutputColumn<int64_t>(c, first + 3, rows.steps.data(), n));
-  return OutputColumn<int64_t>(c, first + 4, rows.seen.data(), n);
+absl::Status OutputRows(tf::OpKernelContext* c, int first, const TableOptions& options, const SortedRows& rows) {
+  const auto n = static_cast<int64_t>(rows.size());
+  const int64_t dim = options.dim, width = options.optimizer.slots() * dim;
+  const std::initializer_list<tf::TensorShape> shapes = {{n}, {n, dim}, {n, width}, {n}, {n}};
+  std::vector<tf::Tensor*> outs;
+  for (const tf::TensorShape& shape : shapes) {
+    outs.emplace_back();
+    TF_RETURN_IF_ERROR(c->allocate_output(first + static_cast<int>(outs.size()) - 1, shape, &outs.back()));
+  }
+  rows.CopyTo({outs[0]->flat<int64_t>().data(), outs[1]->flat<float>().data(), outs[2]->flat<float>().data(),
+               outs[3]->flat<int64_t>().data(), outs[4]->flat<int64_t>().data()});
+  return absl::OkStatus();
 }
 
 // Inputs 1 to 5 as rows of this table, their shapes checked.
@@ -117,7 +123,7 @@ class SnapshotOp : public tf::OpKernel {
   void Compute(tf::OpKernelContext* c) override {
     tf::core::RefCountPtr<TableResource> table;
     OP_REQUIRES_OK(c, TableOf(c, &table));
-    Rows rows;
+    SortedRows rows;
     OP_REQUIRES_OK(c, table->FromCore(table->table().Snapshot(&rows)));
     OP_REQUIRES_OK(c, OutputRows(c, 0, table->table().options(), rows));
   }

@@ -41,8 +41,9 @@ uint64_t Mix(uint64_t digest, const std::vector<T>& column) {
 }
 
 uint64_t DigestOf(Table& table) {
-  Rows rows;
-  CHECK(table.Snapshot(&rows).ok());
+  SortedRows sorted;
+  CHECK(table.Snapshot(&sorted).ok());
+  const Rows rows = sorted.Copy();
   uint64_t digest = Mix(Mix(Mix(0, rows.keys), rows.values), rows.slots);
   digest = Mix(Mix(digest, rows.steps), rows.seen);
   const TableStats stats = table.Stats();

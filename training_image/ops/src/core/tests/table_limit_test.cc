@@ -108,8 +108,9 @@ TEST(MoreRowsThanMaxBytesAreNotLoaded) {
   wide.max_bytes = 0;
   Table source(wide), table(Options(LimitPolicy::kEvict));
   Lookup(source, Range(0, 10000), 1);
-  Rows rows;
-  CHECK(source.Snapshot(&rows).ok());
+  SortedRows sorted;
+  CHECK(source.Snapshot(&sorted).ok());
+  const Rows rows = sorted.Copy();
   const RowsView view{rows.keys.size(),  rows.keys.data(),  rows.values.data(),
                       rows.slots.data(), rows.steps.data(), rows.seen.data()};
   CHECK(table.Restore(view).why().find("max_bytes") != std::string::npos);

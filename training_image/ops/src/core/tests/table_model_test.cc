@@ -95,8 +95,9 @@ class Sequence {
   void Run(int calls) {
     for (int i = 0; i < calls; ++i) Call();
     if (cut_ != nullptr) Read(std::numeric_limits<size_t>::max());
-    Rows all;
-    CHECK(table_.Snapshot(&all).ok());
+    SortedRows sorted;
+    CHECK(table_.Snapshot(&sorted).ok());
+    const Rows all = sorted.Copy();
     CHECK(std::is_sorted(all.keys.begin(), all.keys.end()));
     CHECK(Gathered(all) == model_.rows);
     CHECK(table_.Size() == model_.rows.size() && table_.Keys() == all.keys);

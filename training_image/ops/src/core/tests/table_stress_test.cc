@@ -123,8 +123,9 @@ struct Stress {
 };
 
 BareRows All(Table& table) {
-  Rows rows;
-  CHECK(table.Snapshot(&rows).ok());
+  SortedRows sorted;
+  CHECK(table.Snapshot(&sorted).ok());
+  const Rows rows = sorted.Copy();
   BareRows out;
   Gather(rows, kDim, kDim, &out);
   return out;

@@ -48,15 +48,21 @@ Status Apply(Table& table, const Keys& handles, const std::vector<float>& grads,
 }
 
 Rows Snapshot(Table& table) {
-  Rows rows;
+  SortedRows rows;
   CHECK(table.Snapshot(&rows).ok());
-  return rows;
+  return rows.Copy();
 }
 
-Delta BeginDelta(Table& table) {
+struct Changed {
+  int64_t epoch;
+  Rows rows;
+  Keys removed;
+};
+
+Changed BeginDelta(Table& table) {
   Delta delta;
   CHECK(table.BeginDelta(0, &delta).ok());
-  return delta;
+  return {delta.epoch, delta.rows.Copy(), delta.removed};
 }
 
 RowsView View(const Rows& rows) {
@@ -175,7 +181,7 @@ TEST(SnapshotsRestoreExactly) {
   CHECK(copy.Restore(View(snapshot)).ok());
   CHECK(Same(Snapshot(copy), snapshot));
   CHECK(!Apply(copy, {old[0]}, {0, 0, 0}).ok());
-  const Delta delta = BeginDelta(copy);
+  const Changed delta = BeginDelta(copy);
   CHECK(delta.rows.keys.empty() && delta.removed.empty());
   CHECK(copy.Restore(View(Rows())).ok() && copy.Size() == 0);
 }
@@ -210,19 +216,19 @@ TEST(RestoreRefusesImpossibleRowsAndChangesNothing) {
 TEST(ADeltaCarriesWhatChangedUntilItIsAcknowledged) {
   Table table(Options());
   const Keys handles = Lookup(table, {1, 2, 3}).handles;
-  const Delta born = BeginDelta(table);
+  const Changed born = BeginDelta(table);
   CHECK(born.rows.keys == Keys({1, 2, 3}) && born.removed.empty());
   CHECK(Apply(table, {handles[1]}, {1, 1, 1}).ok());  // after the cut, before its ack
   CHECK(table.Ack(born.epoch).ok());
-  const Delta stepped = BeginDelta(table);
+  const Changed stepped = BeginDelta(table);
   CHECK(stepped.rows.keys == Keys({2}) && stepped.rows.steps == Keys({1}));
   const Keys three = {3};
   table.Remove(three.data(), 1);
-  const Delta both = BeginDelta(table);  // the one before was never acknowledged
+  const Changed both = BeginDelta(table);  // the one before was never acknowledged
   CHECK(both.rows.keys == Keys({2}) && both.removed == Keys({3}));
   CHECK(table.Ack(both.epoch).ok());
   CHECK(table.Ack(stepped.epoch).ok());  // late and harmless
-  const Delta none = BeginDelta(table);
+  const Changed none = BeginDelta(table);
   CHECK(none.rows.keys.empty() && none.removed.empty());
   CHECK(Mentions(table.Ack(none.epoch + 1), "was not begun"));
   CHECK(!table.Ack(0).ok());
@@ -235,7 +241,7 @@ TEST(ARowRemovedAndBornAgainIsNoTombstone) {
   const Keys one = {1};
   table.Remove(one.data(), 1);
   Lookup(table, {1});
-  const Delta delta = BeginDelta(table);
+  const Changed delta = BeginDelta(table);
   CHECK(delta.rows.keys == one && delta.removed.empty());
 }
 
@@ -248,7 +254,7 @@ TEST(ABaseAndItsDeltasAreTheTable) {
     const Keys ids = {round % 4 + 1, round + 10}, gone = {round % 3 + 1};
     CHECK(Apply(table, Lookup(table, ids, round).handles, std::vector<float>(2 * kDim, 0.3f)).ok());
     table.Remove(gone.data(), 1);
-    const Delta delta = BeginDelta(table);
+    const Changed delta = BeginDelta(table);
     CHECK(replica.LoadRows(View(delta.rows), delta.removed.data(), delta.removed.size(), false).ok());
     if (round % 2 == 0) CHECK(table.Ack(delta.epoch).ok());
     CHECK(Same(Snapshot(table), Snapshot(replica)));
@@ -263,7 +269,7 @@ TEST(LoadedRowsAreInTheNextDeltaOnlyIfAsked) {
   CHECK(table.Ack(BeginDelta(table).epoch).ok());
   const Keys eight = {8};
   CHECK(table.LoadRows(View(Snapshot(source)), eight.data(), 1, true).ok());
-  const Delta delta = BeginDelta(table);
+  const Changed delta = BeginDelta(table);
   CHECK(delta.rows.keys == Keys({7}) && delta.removed == eight);
   const Keys seven = {7}, unsorted = {3, 2};
   CHECK(Mentions(table.LoadRows(View(Snapshot(source)), seven.data(), 1, true), "removed[0]"));

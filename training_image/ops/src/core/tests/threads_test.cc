@@ -27,9 +27,9 @@ bool Consistent(const Rows& rows) {
 }
 
 Rows Snapshot(Table& table) {
-  Rows rows;
+  SortedRows rows;
   CHECK(table.Snapshot(&rows).ok());
-  return rows;
+  return rows.Copy();
 }
 
 void Train(Table& table, int64_t first, int rounds, std::atomic<int64_t>& steps) {
@@ -65,16 +65,16 @@ TEST(ManyThreadsSeeOneTable) {
   });
   others.emplace_back([&] {
     while (running) {
-      Rows rows;
+      SortedRows rows;
       if (!table.Snapshot(&rows).ok()) ++lost;
-      if (!Consistent(rows)) ++torn;
+      if (!Consistent(rows.Copy())) ++torn;
     }
   });
   others.emplace_back([&] {
     while (running) {
       Delta delta;
       if (!table.BeginDelta(0, &delta).ok()) ++lost;
-      const Rows& r = delta.rows;
+      const Rows r = delta.rows.Copy();
       if (!Consistent(r)) ++torn;
       const RowsView view{r.keys.size(), r.keys.data(), r.values.data(), r.slots.data(), r.steps.data(), r.seen.data()};
       if (!replica.LoadRows(view, delta.removed.data(), delta.removed.size(), false).ok()) ++lost;
@@ -101,7 +101,7 @@ TEST(ManyThreadsSeeOneTable) {
   CHECK(steps == 2 * 300 * kIds / 2);
   Delta rest;
   CHECK(table.BeginDelta(0, &rest).ok());
-  const Rows& r = rest.rows;
+  const Rows r = rest.rows.Copy();
   CHECK(replica
             .LoadRows({r.keys.size(), r.keys.data(), r.values.data(), r.slots.data(), r.steps.data(), r.seen.data()},
                       rest.removed.data(), rest.removed.size(), false)
