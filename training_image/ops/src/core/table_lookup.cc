@@ -48,7 +48,7 @@ template <int kDim>
 void Table::FindRange(const Batch& batch, size_t first, size_t last, std::vector<uint32_t>* misses) {
   const int dim = kDim == 0 ? options_.dim : kDim;
   const bool stamps = batch.event_time != 0;
-  const Stamps::Stamp stamp = changes_.BeginStamps(batch.event_time);
+  const Stamps::Stamp stamp = batch.stamp;
   Walk<kDim>(batch.ids, first, last, stamps, stamp.keeps, [&](size_t i, int64_t handle, const float* row) {
     batch.handles[i] = handle;
     if (handle == kNoHandle) {
@@ -76,7 +76,7 @@ void Table::FindPart(const Batch& batch, size_t first, size_t last, std::vector<
 Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float* values, int64_t* handles,
                      const Parallel& parallel) {
   if (size >= kNoRow) return Status::Refused("ids has 2^32 - 1 or more positions");
-  Batch batch{ids, size, event_time, values, handles, {}};
+  Batch batch{ids, size, event_time, values, handles, {}, {}};
   const int shards = ShardsFor(size, kPositionsPerShard, parallel, kManyShards);
   std::vector<std::vector<uint32_t>> misses(static_cast<size_t>(shards));
   std::atomic<bool> out_of_memory{false};
@@ -89,6 +89,7 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
   };
   {
     const Readers::Call call(readers_);
+    batch.stamp = changes_.BeginStamps(event_time);
     if (admission_.filters()) {
       for (int stripe = 0; stripe < StripedIndex::kStripes; ++stripe) batch.entered[stripe] = index_.entered(stripe);
     }
@@ -111,7 +112,7 @@ void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {
 }
 
 void Table::Peek(const int64_t* ids, size_t size, float* values, const Parallel& parallel) const {
-  const Batch batch{ids, size, 0, values, nullptr, {}};
+  const Batch batch{ids, size, 0, values, nullptr, {}, {}};
   const int shards = ShardsFor(size, kPositionsPerShard, parallel, kManyShards);
   const auto peek = [&](int shard) { PeekPart(batch, size * shard / shards, size * (shard + 1) / shards); };
   const Readers::Call call(readers_);

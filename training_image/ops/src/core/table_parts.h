@@ -21,6 +21,7 @@ struct Table::Batch {
   int64_t* handles;
   // Of the index, before it was asked for the first id; filled if ids can stay without a row.
   std::array<uint64_t, StripedIndex::kStripes> entered;
+  Stamps::Stamp stamp;  // of rows that are there, while they are looked for
 };
 
 // Free places, taken from the store in lots; those that were not used go back.
