@@ -56,6 +56,26 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Times:
+    """What all cores together have spent so far, seconds, and what the hypervisor kept from them meanwhile."""
+
+    all: float
+    stolen: float
+
+    def stolen_since(self, before: "Times") -> float:
+        """Return the share that was stolen since then."""
+        spent = self.all - before.all
+        return (self.stolen - before.stolen) / spent if spent > 0 else 0.0
+
+
+def times() -> Times:
+    """Return the cores' times at this moment."""
+    ticks = [int(each) for each in Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]]
+    second = os.sysconf("SC_CLK_TCK")
+    return Times(sum(ticks) / second, ticks[7] / second)
+
+
 def _vectors() -> str:
     flags = _field("/proc/cpuinfo", "flags").split()
     return next((name for flag, name in [("avx512f", "AVX-512"), ("avx2", "AVX2")] if flag in flags), "no AVX2")

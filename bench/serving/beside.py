@@ -34,11 +34,13 @@ class Seen:
       visible: seconds from a durable update to the first answer of it, or of a later one.
       quiet: latencies of all quiet phases.
       after: latencies of requests that were due soon after a version was published.
+      stolen: of each phase without and with updates, the share of the cores that the hypervisor kept.
     """
 
     visible: list[float] = field(default_factory=list)
     quiet: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
+    stolen: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,9 @@ def _measure(scale: ServingScale, made: World, pod: Tandem, megabytes: int) -> I
     published: list[tuple[int, float]] = []
 
     def quiet() -> float:
+        begun = machine.times()
         answered = asked(way, scale, record)
+        seen.stolen[0].append(machine.times().stolen_since(begun))
         seen.quiet += [each.latency for each in answered]
         return percentile([each.latency for each in answered], 99)
 
@@ -82,8 +86,10 @@ def _measure(scale: ServingScale, made: World, pod: Tandem, megabytes: int) -> I
 
         writer = threading.Thread(target=publish, name="updates")
         writer.start()
+        begun = machine.times()
         try:
             answered = asked(way, scale, record)
+            seen.stolen[1].append(machine.times().stolen_since(begun))
         finally:
             stop.set()
             writer.join()
@@ -99,13 +105,15 @@ def _measure(scale: ServingScale, made: World, pod: Tandem, megabytes: int) -> I
     pairs = alternate(quiet, busy, scale.pairs)
     if not seen.visible:
         raise SideFailed("no update was answered from within its phase")
-    ratios = [with_updates / without for without, with_updates in pairs]
+    ratios = [busy_p99 / quiet_p99 for quiet_p99, busy_p99 in pairs]
     calm = [a[0] / b[0] for a, b in zip(pairs[1::2], pairs[::2], strict=False)]
     at_rest = percentile(seen.quiet, 99)
+    without, beside = (statistics.median(shares) for shares in seen.stolen)
     setting = (
         f"updates of {size / 1e6:.1f} MB ({count:,} rows of {scale.rows:,}, all dense weights) each second, open loop "
         f"of {scale.rate:g} requests/s of {scale.asked_rows} rows, phases of {scale.phase:g} s; quiet P99 "
-        f"{at_rest * 1e3:.2f} ms, quiet to quiet {significant(statistics.median(calm), 3):g}; "
+        f"{at_rest * 1e3:.2f} ms, quiet to quiet {significant(statistics.median(calm), 3):g}; the hypervisor kept "
+        f"{without:.0%} of the cores in quiet phases and {beside:.0%} in the others; "
         f"due within {_AFTER * 1e3:.0f} ms after a version's first answer: {percentile(seen.after, 99) / at_rest:.2f}"
     )
     yield compare("p99_update_ratio", setting, "x", {"ours": ratios}, load=before, ratio=statistics.median(ratios))

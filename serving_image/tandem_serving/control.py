@@ -19,6 +19,7 @@ from tandem_wire.report import Refusal as RefusalReport
 from tandem_wire.target import Target, read_target, read_target_if_changed
 from tandem_wire.version import Version
 
+from tandem_serving.background import give_way
 from tandem_serving.clocks import Clocks
 from tandem_serving.engine import Choice
 from tandem_serving.errors import BuildError, EngineGone, NoRoom
@@ -187,6 +188,7 @@ class Control:
         free = room() if self._lines else None
 
         def work() -> None:
+            give_way()
             try:
                 with self._metrics.build.labels("base").time():
                     outcome.set_result(load(self._engine, self._origin, base, free))

@@ -15,6 +15,7 @@ from tandem_wire.config import ServerConfig
 from tandem_wire.errors import WireError
 from tandem_wire.store import Store
 
+from tandem_serving.background import give_way
 from tandem_serving.cache import Cache, CacheOptions
 from tandem_serving.clocks import Clocks, utc_now
 from tandem_serving.control import Control, Settings
@@ -206,6 +207,7 @@ class Server:
         return int(door.getsockname()[1])
 
     def _follow(self) -> None:
+        give_way()
         self.control.run(self._closing)
         if self.control.fatal is not None:
             self._wake()
