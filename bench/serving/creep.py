@@ -46,7 +46,8 @@ def creep(scale: ServingScale) -> Iterator[Figure]:
     slope = float(np.polyfit([at for at, _ in steady], [used for _, used in steady], 1)[0])
     setting = (
         f"{scale.creep:,} updates of {_CHANGED:,} rows and all dense weights, {scale.creep / taken:.0f} a second; from "
-        f"{steady[0][1] / 1e6:.0f} MB after {steady[0][0]:,} to {steady[-1][1] / 1e6:.0f} MB ({inside.how}, without the {logged / 1e6:.1f} MB of its log)"
+        f"{steady[0][1] / 1e6:.0f} MB after {steady[0][0]:,} to {steady[-1][1] / 1e6:.0f} MB ({inside.how}, without "
+        f"the {logged / 1e6:.1f} MB of its log)"
     )
     yield compare("memory_slope", setting, "MB per 1,000 updates", {"ours": [slope * 1000 / 1e6]}, load=before)
 
