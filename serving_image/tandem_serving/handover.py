@@ -42,7 +42,7 @@ class Handover:
         place.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
         return place
 
-    def put(self, name: str, data: bytes) -> Path:
+    def put(self, name: str, data: bytes | memoryview) -> Path:
         """Show bytes under this name.
 
         Raises:
@@ -56,7 +56,7 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="tandem-handover-", dir=place))
 
 
-def in_memory(name: str, pieces: Iterable[bytes]) -> int:
+def in_memory(name: str, pieces: Iterable[bytes | memoryview]) -> int:
     """Write bytes into a file in memory and return its descriptor; the memory is free when it is closed."""
     descriptor = os.memfd_create(name)
     try:

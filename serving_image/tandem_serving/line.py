@@ -28,8 +28,10 @@ from tandem_serving.errors import BadExport, BadUpdate, NoRoom
 from tandem_serving.export import program_of
 from tandem_serving.graph.capture import capture
 from tandem_serving.handover import Handover
+from tandem_serving.update_memory import UpdateMemory
 
 _MIB = 1 << 20
+_SERVING = "serving.safetensors"
 _log = structlog.get_logger(__name__)
 
 
@@ -59,6 +61,7 @@ class Line:
       version: the newest good version.
       watermark: event time up to which that has learned; None when unknown.
       follower: reads the log.
+      memory: what its updates are read into.
       choices: what computes which batch size.
       no_chain_because: why the dense part is no plain chain of layers; empty when it is one.
     """
@@ -68,6 +71,7 @@ class Line:
     version: Version
     watermark: datetime | None
     follower: Follower
+    memory: UpdateMemory
     choices: tuple[Choice, ...] = ()
     no_chain_because: str = ""
     captured: tuple[str, ...] = ()
@@ -135,7 +139,11 @@ class Line:
         record = step.record
         version = Version(record.number, record.slot)
         with Handover() as handover:
-            file = handover.put("serving.safetensors", step.data or pack(step.tensors))
+            held = self.memory.descriptor(step.data)
+            if held is not None:
+                file = handover.add(_SERVING, held)
+            else:
+                file = handover.put(_SERVING, step.data or pack(step.tensors))
             self.engine.apply(version, file, record.watermark, keyframe=record.kind is Kind.KEYFRAME)
         self.version, self.watermark = version, record.watermark
 
@@ -189,7 +197,9 @@ def load(engine: Engine, origin: Origin, base: int, room: int | None = None) -> 
         fetched = time.monotonic()
         because, captured = _add_program(handover, spec, record, origin)
         choices = engine.load(base, handover.path, record.watermark)
-    line = Line(engine, spec, Version(base, 0), record.watermark, Follower(store, base, origin.model), choices, because)
+    memory = UpdateMemory()
+    follower = Follower(store, base, origin.model, memory.read)
+    line = Line(engine, spec, Version(base, 0), record.watermark, follower, memory, choices, because)
     line.captured = captured
     try:
         advance = line.advance()

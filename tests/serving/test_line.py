@@ -112,7 +112,7 @@ def test_an_update_that_finds_no_room_is_named_once_and_tried_again_before_what_
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(Handover, "put", full)
+        patch.setattr(Handover, "add", full)
         advance = line.advance()
         assert advance.applied == 0
         assert [each.record for each in advance.refused] == [f"updates/3/{first.slot}"]

@@ -222,7 +222,7 @@ def _verify(table: Cuttable, index: StreamIndex, read: Read, head: tf.Tensor) ->
         block = _block(table, entry, read)
         why, *columns = kernels.tandem_check_block(table.resource_handle, block, head, number)
         _accept(table, entry.name, why)
-        written, removed, words = (column.numpy() for column in columns)
+        written, removed, words = (np.asarray(column) for column in columns)
         for what, found, told in (
             ("rows", written, entry.rows),
             ("removed keys", removed, entry.removed),

@@ -198,7 +198,7 @@ class HashVariable(TrackedTable):
           NotEager: called inside a tf.function.
         """
         self._require_eager("snapshot")
-        return Snapshot(*(column.numpy() for column in kernels.tandem_snapshot(self.resource_handle)))
+        return Snapshot(*(np.asarray(column) for column in kernels.tandem_snapshot(self.resource_handle)))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Replace the contents by a snapshot; checks everything before it touches the table.
@@ -254,7 +254,7 @@ class HashVariable(TrackedTable):
         """
         self._require_eager("begin_delta")
         epoch, *columns = kernels.tandem_begin_delta(self.resource_handle, consumer=consumer)
-        return Delta(int(epoch.numpy()), *(column.numpy() for column in columns))
+        return Delta(int(epoch), *(np.asarray(column) for column in columns))
 
     def snapshot_blocks(self, *, consumer: int | None = None, max_rows: int | None = None) -> BlockStream:
         """Cut all rows and hand them out block by block, in bounded memory, while training goes on.

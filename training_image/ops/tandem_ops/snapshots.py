@@ -13,6 +13,8 @@ Float32s = npt.NDArray[np.float32]
 class Snapshot:
     """Rows of a table as columns, sorted by key; one consistent cut.
 
+    What a table gives is read-only: the columns are views of what its kernel wrote.
+
     Args:
       keys: int64 [n], sorted and unique.
       rows: float32 [n, dim].

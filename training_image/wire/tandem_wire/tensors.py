@@ -61,7 +61,7 @@ def pack(tensors: Mapping[str, Array]) -> bytes:
     return bytes(safetensors.numpy.save(ordered))
 
 
-def unpack(data: bytes, called: str = "tensors") -> Tensors:
+def unpack(data: bytes | memoryview, called: str = "tensors") -> Tensors:
     """Read safetensors; the arrays are read-only and lie in ``data``, nothing is copied.
 
     Raises:
@@ -84,7 +84,7 @@ def _finite(tensor: Array) -> bool:
     return tensor.dtype.kind != "f" or bool(np.isfinite(tensor).all())
 
 
-def _header(data: bytes, called: str) -> tuple[object, int]:
+def _header(data: bytes | memoryview, called: str) -> tuple[object, int]:
     """Return the header and where the data begin.
 
     A header may hold a name twice, which a JSON reader would pass over in silence.
@@ -99,7 +99,7 @@ def _header(data: bytes, called: str) -> tuple[object, int]:
         return dict(pairs)
 
     try:
-        return json.loads(data[_HEADER : _HEADER + size].decode(), object_pairs_hook=unique), _HEADER + size
+        return json.loads(bytes(data[_HEADER : _HEADER + size]).decode(), object_pairs_hook=unique), _HEADER + size
     except (ValueError, RecursionError) as error:
         raise Refused(called, f"is not safetensors: its header is not JSON: {error}") from error
 
@@ -147,5 +147,5 @@ def _is_sizes(value: object) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(each) is int and each >= 0 for each in value)
 
 
-def _tensor(data: bytes, begin: int, entry: _Entry) -> Array:
+def _tensor(data: bytes | memoryview, begin: int, entry: _Entry) -> Array:
     return np.ndarray(entry.shape, entry.dtype, data, begin + entry.begin)

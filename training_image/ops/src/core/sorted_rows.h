@@ -1,7 +1,8 @@
 // Rows of a cut in memory, sorted by key.
 //
-// Memory:  the rows in pieces as they were read, which never move while more are read, and 16 bytes a row for the order.
-// Threads: a value; one thread writes.
+// Memory:  the rows in pieces as they were read, which never move while more are read, and 16 bytes a row for the order;
+//          as much again while they are sorted.
+// Threads: a value; one thread writes. CopyTo shares its work among those that it is given.
 //
 // A cut gives its rows in no order of keys. They are put in order while they are copied to where they are wanted, so
 // that each is copied twice in all.
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "core/cut.h"
+#include "core/parallel.h"
 #include "core/rows.h"
 
 namespace tandem {
@@ -33,7 +35,7 @@ class SortedRows {
   SortedRows(Cut* cut, size_t dim, size_t slot_floats);
 
   size_t size() const { return order_.size(); }
-  void CopyTo(const RowsRoom& room) const;
+  void CopyTo(const RowsRoom& room, const Parallel& parallel = Serial()) const;
   // The same, into columns of its own.
   Rows Copy() const;
 
@@ -42,6 +44,9 @@ class SortedRows {
     int64_t key;
     uint32_t piece, at;
   };
+
+  static void Sort(std::vector<Place>* places);
+  void CopyPart(const RowsRoom& room, size_t first, size_t last) const;
 
   size_t dim_ = 0, slot_floats_ = 0;
   std::vector<Rows> pieces_;

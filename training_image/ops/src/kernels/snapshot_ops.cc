@@ -5,6 +5,7 @@
 
 #include "kernels/outputs.h"
 #include "kernels/table_resource.h"
+#include "kernels/worker_pool.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/shape_inference.h"
@@ -92,7 +93,8 @@ absl::Status OutputRows(tf::OpKernelContext* c, int first, const TableOptions& o
     TF_RETURN_IF_ERROR(c->allocate_output(first + static_cast<int>(outs.size()) - 1, shape, &outs.back()));
   }
   rows.CopyTo({outs[0]->flat<int64_t>().data(), outs[1]->flat<float>().data(), outs[2]->flat<float>().data(),
-               outs[3]->flat<int64_t>().data(), outs[4]->flat<int64_t>().data()});
+               outs[3]->flat<int64_t>().data(), outs[4]->flat<int64_t>().data()},
+              WorkerPool(*c));
   return absl::OkStatus();
 }
 

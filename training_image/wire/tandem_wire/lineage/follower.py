@@ -1,5 +1,6 @@
 """How a pod follows one lineage: steps in order, from the newest keyframe, never past what can't be verified."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tandem_wire.bases import read_base
@@ -9,9 +10,12 @@ from tandem_wire.lineage.serving import check_serving, check_update, load_model
 from tandem_wire.log import list_slots, read_record
 from tandem_wire.model import ModelSpec
 from tandem_wire.objects import get_object, get_part, tensor_objects
-from tandem_wire.records import Kind, Part, Record
+from tandem_wire.records import Kind, ObjectRef, Part, Record
 from tandem_wire.store import Store
 from tandem_wire.tensors import Tensors, unpack
+
+ReadObject = Callable[[Store, ObjectRef, str], bytes | memoryview]
+"""Reads and verifies an object of the record of that name, as ``get_object`` does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,7 +30,7 @@ class Step:
 
     record: Record
     tensors: Tensors
-    data: bytes | None = None
+    data: bytes | memoryview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,20 @@ class Refusal:
 
 
 class Follower:
-    """Follows the log of one base. Not for several threads at once."""
+    """Follows the log of one base. Not for several threads at once.
 
-    def __init__(self, store: Store, base: int, model: str | None = None) -> None:
+    Args:
+      store: the model's store.
+      base: its number.
+      model: ``namespace/name``; another model's records are refused.
+      read: reads and verifies an object; who follows for long may give memory that is used again.
+    """
+
+    def __init__(self, store: Store, base: int, model: str | None = None, read: ReadObject = get_object) -> None:
         self._store = store
         self._log = LogId.updates(base)
         self._model = model
+        self._read_object = read
         self._base: tuple[Record, ModelSpec] | None = None
         self._at = 0
         self._known: dict[int, Record] = {}
@@ -133,7 +145,7 @@ class Follower:
         check_update(base, record)
         refs = tensor_objects(record, Part.SERVING)
         if len(refs) == 1:
-            data = get_object(self._store, refs[0], record.called)
+            data = self._read_object(self._store, refs[0], record.called)
             step = Step(record, unpack(data, f"{record.called}: {refs[0].name}"), data)
         else:
             step = Step(record, get_part(self._store, record, Part.SERVING))
