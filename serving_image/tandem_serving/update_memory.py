@@ -5,7 +5,8 @@ the file that the engine reads, and free them at once: requests then wait while 
 clears and moves pages. Here the bytes go from the store into a file in memory that stays, and the engine reads that
 file.
 
-Memory: as much as the largest of the last updates, ``KEPT_BYTES`` at most; larger ones are not kept.
+Memory: what the last update had, ``KEPT_BYTES`` at most, or the last two if somebody held the first one for longer; and
+a piece of what is read, whose pages malloc keeps.
 """
 
 import mmap
@@ -21,7 +22,6 @@ from tandem_serving.handover import write_all
 
 KEPT_BYTES = 64 << 20
 """The largest update that is read here."""
-_PIECE = 4 << 20
 _ROOMS = 2
 """The second one while somebody still looks at what lies in the first."""
 
@@ -49,7 +49,7 @@ class UpdateMemory:
         room = self._free() if 0 < ref.size <= KEPT_BYTES else None
         if room is None:
             return get_object(store, ref, called)
-        return room.fill(ref.size, read_object(store, ref, called, _PIECE))
+        return room.fill(ref.size, read_object(store, ref, called))
 
     def descriptor(self, data: object) -> int | None:
         """Return a descriptor of the file that ``data`` lies in, for the caller to close; None if it lies in none."""

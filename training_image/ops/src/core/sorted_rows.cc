@@ -7,8 +7,8 @@
 namespace tandem {
 namespace {
 
-constexpr size_t kPieceBytes = size_t{8} << 20;
-constexpr size_t kAhead = 16;  // rows that are prefetched before they are copied
+constexpr size_t kPieceBytes = size_t{8} << 20;  // so much malloc keeps for the next cut, once it was given back
+constexpr size_t kAhead = 16;                    // rows that are prefetched before they are copied
 constexpr size_t kLineFloats = 16;
 constexpr size_t kRowsPerShard = 2048;  // at least
 
