@@ -133,12 +133,13 @@ class Control:
         """One look: follow the target, take what was loaded, publish and drop, apply updates."""
         trouble = self._attempt(self._follow)
         self._take_loaded()
+        self._shown.label(self._target and self._target[0])
         self._act(decide(self._target and self._target[0], self._settings.pod, self._held(), self._clock()))
         for base in list(self._lines):
             trouble = self._attempt(lambda line=self._lines[base]: self._advance(line)) or trouble  # type: ignore[misc]
         current = self._publisher.current
         held = {base: line.version for base, line in self._lines.items()}
-        self._shown.show(self._target and self._target[0], held, None if current is None else current.version)
+        self._shown.offer(held, None if current is None else current.version)
         self._note(trouble)
 
     def _attempt(self, work: Callable[[], None]) -> WireError | None:

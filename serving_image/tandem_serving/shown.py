@@ -23,11 +23,24 @@ class Shown:
         self._offered: Mapping[int, Version] = {}
         self._labels: Mapping[str, int] = {}
 
-    def show(self, target: Target | None, held: Mapping[int, Version], current: Version | None) -> None:
-        """Let the newest version of each base that is held be asked for, by its number and by its label.
+    def label(self, target: Target | None) -> None:
+        """Let bases be asked for by their labels; before the first version is published, so that who is ready has them.
 
         Args:
           target: which bases have labels.
+
+        Raises:
+          EngineGone: nothing can be served any more.
+        """
+        named = labels(target)
+        if named != self._labels:
+            self._engine.set_labels(named)
+            self._labels = named
+
+    def offer(self, held: Mapping[int, Version], current: Version | None) -> None:
+        """Let the newest version of each base that is held be asked for.
+
+        Args:
           held: the newest version of each base in memory.
           current: what is answered from; before the first there is nothing to ask for.
 
@@ -40,7 +53,3 @@ class Shown:
             if base != current.base and self._offered.get(base) != version:
                 self._engine.offer(version)
         self._offered = {base: version for base, version in held.items() if base != current.base}
-        named = labels(target)
-        if named != self._labels:
-            self._engine.set_labels(named)
-            self._labels = named

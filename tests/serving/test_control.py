@@ -103,6 +103,16 @@ def test_a_listed_pod_answers_from_the_candidate_and_keeps_stable_fresh(pod, wri
     assert pod.control.view.loaded == (Version(3, last.slot), Version(4, 0))
 
 
+def test_who_is_ready_knows_its_labels(pod, writer):
+    writer.base(3)
+    last = writer.update(3)
+    writer.target(stable=3)
+    known = []
+    pod.publisher.on_first = lambda: known.append(pod.engine.stats().labels)
+    pod.turn()
+    assert known == [{"stable": f"3.{last.slot}"}]
+
+
 def test_what_is_held_beside_can_be_asked_for(pod, writer):
     rollout(pod, writer)
     last = writer.update(3)
