@@ -68,11 +68,7 @@ void Cut::End() {
 }
 
 void Cut::ResizeRows(size_t size, Rows* out) const {
-  out->keys.resize(size);
-  out->values.resize(size * rows_.dim());
-  out->slots.resize(size * rows_.slot_floats());
-  out->steps.resize(size);
-  out->seen.resize(size);
+  Resize(size, static_cast<size_t>(rows_.dim()), rows_.slot_floats(), out);
 }
 
 void Cut::GiveSaved(size_t max_rows, Rows* out) {

@@ -17,15 +17,6 @@ size_t BytesOf(const Rows& rows) {
          (rows.values.capacity() + rows.slots.capacity()) * sizeof(float);
 }
 
-// A row only half appended is none.
-void Shrink(Rows* rows, size_t size, size_t dim, size_t slot_floats) {
-  rows->keys.resize(size);
-  rows->values.resize(size * dim);
-  rows->slots.resize(size * slot_floats);
-  rows->steps.resize(size);
-  rows->seen.resize(size);
-}
-
 }  // namespace
 
 void RaiseBlockChanged(RowStore& rows, uint32_t row, uint32_t epoch) {
@@ -81,8 +72,8 @@ void PreImages::Touch(uint32_t row, const std::atomic<uint32_t>& epoch) {
       stripe.saved.seen.back() = Seen(row);
       saved_.fetch_add(1, std::memory_order_relaxed);
     } catch (const std::bad_alloc&) {
-      // The step goes on; the cut is told that it is not whole.
-      Shrink(&stripe.saved, saved, static_cast<size_t>(rows_.dim()), rows_.slot_floats());
+      // The step goes on; the cut is told that it is not whole. A row only half appended is none.
+      Resize(saved, static_cast<size_t>(rows_.dim()), rows_.slot_floats(), &stripe.saved);
       failed_.store(true, std::memory_order_relaxed);
     }
   }

@@ -12,6 +12,14 @@ bool FitsCounter(int64_t count) { return count >= 0 && count <= 0xFFFFFFFF; }
 
 }  // namespace
 
+void Resize(size_t size, size_t dim, size_t slot_floats, Rows* rows) {
+  rows->keys.resize(size);
+  rows->values.resize(size * dim);
+  rows->slots.resize(size * slot_floats);
+  rows->steps.resize(size);
+  rows->seen.resize(size);
+}
+
 Status RefusedRow(const char* column, size_t row, int64_t key, const char* why) {
   return Status::Refused(std::string(column) + "[" + std::to_string(row) + "] (key " + std::to_string(key) + ") " +
                          why);

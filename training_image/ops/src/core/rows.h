@@ -25,6 +25,9 @@ struct Rows {
   std::vector<int64_t> seen;
 };
 
+// Makes room for so many rows, or takes the last ones away; new ones are zero.
+void Resize(size_t size, size_t dim, size_t slot_floats, Rows* rows);
+
 struct RowsView {
   size_t size = 0;
   const int64_t* keys = nullptr;

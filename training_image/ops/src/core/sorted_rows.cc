@@ -86,11 +86,7 @@ void SortedRows::CopyPart(const RowsRoom& room, size_t first, size_t last) const
 
 Rows SortedRows::Copy() const {
   Rows rows;
-  rows.keys.resize(size());
-  rows.values.resize(size() * dim_);
-  rows.slots.resize(size() * slot_floats_);
-  rows.steps.resize(size());
-  rows.seen.resize(size());
+  Resize(size(), dim_, slot_floats_, &rows);
   CopyTo({rows.keys.data(), rows.values.data(), rows.slots.data(), rows.steps.data(), rows.seen.data()});
   return rows;
 }
