@@ -96,7 +96,8 @@ class Control:
         self._publisher = publisher
         self._metrics = metrics
         self._now = clocks.now
-        self._target: tuple[Target, str] | None = None
+        self._target: Target | None = None
+        self._target_etag = ""
         self._lines: dict[int, Line] = {}
         self._loading: tuple[int, Future[tuple[Line, Advance]]] | None = None
         self._shown = Shown(publisher.engine)
@@ -133,8 +134,8 @@ class Control:
         """One look: follow the target, take what was loaded, publish and drop, apply updates."""
         trouble = self._attempt(self._follow)
         self._take_loaded()
-        self._shown.label(self._target and self._target[0])
-        self._act(decide(self._target and self._target[0], self._settings.pod, self._held(), self._clock()))
+        self._shown.label(self._target)
+        self._act(decide(self._target, self._settings.pod, self._held(), self._clock()))
         for base in list(self._lines):
             trouble = self._attempt(lambda line=self._lines[base]: self._advance(line)) or trouble  # type: ignore[misc]
         current = self._publisher.current
@@ -150,13 +151,16 @@ class Control:
         return None
 
     def _follow(self) -> None:
-        if self._target is None:
-            self._target = read_target(self._store)
-        else:
-            try:
-                self._target = read_target_if_changed(self._store, self._target[1]) or self._target
-            except NotFound:
-                _log.warning("target.json is gone; this pod goes on with what it serves")
+        try:
+            if self._target is None:
+                found = read_target(self._store)
+            else:
+                found = read_target_if_changed(self._store, self._target_etag)
+        except NotFound:
+            _log.warning("target.json is gone; this pod goes on with what it serves")
+            return
+        if found:
+            self._target, self._target_etag = found
 
     def _held(self) -> Held:
         current = self._publisher.current
@@ -220,12 +224,11 @@ class Control:
     def _fail(self, base: int, error: BaseException) -> None:
         """Note why a base could not be loaded; what can't change is not tried again while it is the candidate."""
         tries = self._tries[base] = self._tries.get(base, 0) + 1
-        target = self._target and self._target[0]
         final = not isinstance(error, WireError | OSError) or isinstance(error, Refused)
         reason = str(error) if isinstance(error, WireError | BuildError) else f"{type(error).__name__}: {error}"
         if final and not isinstance(error, NoRoom):
             self._refuse((Rejection(f"checkpoints/{base}", reason),))
-        for_good = final and target is not None and base == target.candidate
+        for_good = final and self._target is not None and base == self._target.candidate
         again = None if for_good else self._clock() + min(_AGAIN_SECONDS * 2 ** min(tries, 16), _AGAIN_MOST_SECONDS)
         self._failed[base] = Failure(reason, again)
         _log.error(
@@ -273,14 +276,14 @@ class Control:
             _log.warning("the store could not be read; the service goes on", reason=str(trouble), misses=self._misses)
         if self._denied >= _DENIED_IN_A_ROW and self._publisher.current is None:
             self.fatal = trouble
-        held, target = self._held(), self._target and self._target[0]
+        held = self._held()
         self.view = View(
-            target=target,
+            target=self._target,
             held=held,
             loaded=tuple(sorted(line.version for line in self._lines.values())),
             choices={base: line.choices for base, line in self._lines.items()},
             captured={base: line.captured for base, line in self._lines.items() if line.captured},
-            candidate=candidate(target, self._settings.pod, held),
+            candidate=candidate(self._target, self._settings.pod, held),
             refused=self._refused,
             store_seen_at=self._seen_at,
             trouble="" if trouble is None else str(trouble),

@@ -34,15 +34,12 @@ absl::Status OutputScalar(tensorflow::OpKernelContext* context, int index, const
   return absl::OkStatus();
 }
 
-// A column as the output `index`, of T, shaped [rows] for width -1 and [rows, width] otherwise.
+// A column as the output `index`, of T, shaped [rows].
 template <typename T, typename Value>
-absl::Status OutputColumn(tensorflow::OpKernelContext* context, int index, const Value* column, size_t rows,
-                          int64_t width = -1) {
-  tensorflow::TensorShape shape({static_cast<int64_t>(rows)});
-  if (width >= 0) shape.AddDim(width);
+absl::Status OutputColumn(tensorflow::OpKernelContext* context, int index, const Value* column, size_t rows) {
   tensorflow::Tensor* out = nullptr;
-  TF_RETURN_IF_ERROR(context->allocate_output(index, shape, &out));
-  std::copy_n(column, shape.num_elements(), out->flat<T>().data());
+  TF_RETURN_IF_ERROR(context->allocate_output(index, tensorflow::TensorShape({static_cast<int64_t>(rows)}), &out));
+  std::copy_n(column, rows, out->flat<T>().data());
   return absl::OkStatus();
 }
 
