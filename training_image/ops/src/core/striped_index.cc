@@ -139,6 +139,7 @@ void StripedIndex::CollectLocked() {
     }
   }
   old_.resize(kept);
+  has_old_.store(kept > 0, std::memory_order_relaxed);
 }
 
 void StripedIndex::Give(Word array) {
@@ -147,8 +148,9 @@ void StripedIndex::Give(Word array) {
 }
 
 void StripedIndex::Collect() {
-  const std::lock_guard<std::mutex> lock(old_mutex_);
-  CollectLocked();
+  if (!has_old_.load(std::memory_order_relaxed)) return;
+  const std::unique_lock<std::mutex> lock(old_mutex_, std::try_to_lock);
+  if (lock.owns_lock()) CollectLocked();
 }
 
 void StripedIndex::Clear() {

@@ -90,7 +90,7 @@ class StripedIndex {
   // Takes every key out. Takes the mutexes itself.
   void Clear();
 
-  // Gives back arrays that nobody can be reading any more.
+  // Gives back arrays that nobody can be reading any more; at once if there are none, or if another thread is at it.
   void Collect();
 
  private:
@@ -149,6 +149,7 @@ class StripedIndex {
 
   std::mutex old_mutex_;  // guards old_
   std::vector<Old> old_;
+  std::atomic<bool> has_old_{false};
 };
 
 // Nearly every key is in its home line, and nearly none was erased there before, which would set all bits: the others are

@@ -97,10 +97,7 @@ void Table::MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& po
       out_of_memory = true;  // a thread of the pool lets no exception out
     }
   };
-  {
-    const Readers::Call call(readers_);
-    RunShards(shards, make, parallel);
-  }
+  RunShards(shards, make, parallel);
   if (admission_.filters()) admission_.EndCall(positions.size());
   if (out_of_memory) throw std::bad_alloc();
 }
@@ -108,6 +105,8 @@ void Table::MakeRowsByStripe(const Batch& batch, const std::vector<uint32_t>& po
 void Table::MakeRowsOfStripe(const Batch& batch, const Misses& misses, int stripe) {
   const Misses::Miss* begin = misses.all.data() + misses.begin[stripe];
   const size_t count = misses.begin[stripe + 1] - misses.begin[stripe];
+  // For each stripe anew, so that in a batch of many new ids one stripe can use the memory that another has left.
+  const Readers::Call call(readers_);
   Making making(this, stripe, batch.event_time, count);
   const std::lock_guard<std::mutex> lock(index_.mutex(stripe));
   for (size_t i = 0; i < count; ++i) {

@@ -64,6 +64,7 @@ Status Table::Restore(const RowsView& rows) {
   changes_.Clear();
   Places places(&rows_, rows.size);
   for (size_t i = 0; i < rows.size; ++i) Write(rows, i, false, &places, &loading);
+  index_.Collect();
   return Status();
 }
 
@@ -94,6 +95,7 @@ Status Table::LoadRows(const RowsView& rows, const int64_t* removed, size_t remo
   }
   Places places(&rows_, rows.size);
   for (size_t i = 0; i < rows.size; ++i) Write(rows, i, mark_dirty, &places, &loading);
+  index_.Collect();
   return Status();
 }
 

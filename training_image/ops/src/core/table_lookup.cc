@@ -100,7 +100,9 @@ Status Table::Lookup(const int64_t* ids, size_t size, uint32_t event_time, float
   for (int shard = 1; shard < shards; ++shard) {
     positions.insert(positions.end(), misses[shard].begin(), misses[shard].end());
   }
-  return positions.empty() ? Status() : MakeRows(batch, positions, parallel);
+  Status status = positions.empty() ? Status() : MakeRows(batch, positions, parallel);
+  index_.Collect();  // the arrays that rows of this call made old, or that this call was the last to read
+  return status;
 }
 
 void Table::PeekPart(const Batch& batch, size_t first, size_t last) const {

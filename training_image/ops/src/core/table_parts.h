@@ -60,7 +60,10 @@ class Table::Places {
 class Table::Departures {
  public:
   explicit Departures(Table* table) : table_(*table) {}
-  ~Departures() { table_.rows_.Free(rows_.data(), rows_.size()); }
+  ~Departures() {
+    table_.rows_.Free(rows_.data(), rows_.size());
+    table_.index_.Collect();
+  }
   Departures(const Departures&) = delete;
   Departures& operator=(const Departures&) = delete;
 
