@@ -51,7 +51,7 @@ def parts(name: str, options: argparse.Namespace) -> Mapping[str, Part]:
         return cudagraph.parts(smoke=options.smoke)
     if name == "ops-grid":
         grid = ops_grid.SMOKE if options.smoke else ops_grid.Grid(dims=options.dims or ops_grid.Grid().dims)
-        return {"grid": lambda: ops_grid.walk(grid)}
+        return ops_grid.parts(grid)
     told = {what: getattr(options, what) for what in ("rows", "dim", "batch", "threads", "runs")}
     scale = replace(
         ops_scale.SMOKE if options.smoke else Scale(), **{what: value for what, value in told.items() if value}

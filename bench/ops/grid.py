@@ -1,7 +1,8 @@
 """Lookups and Adam steps over dim, rows, skew, batch and threads, beside the dense variable and TFRA."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bench.figures import Figure
 from bench.ops.scale import rows_text, threads_text
@@ -25,7 +26,7 @@ class Grid:
       runs: of each figure.
     """
 
-    dims: Sequence[int] = (8, 16, 32, 64)
+    dims: Sequence[int] = (16, 8, 32, 64)
     rows: Sequence[int] = (1_000_000, 5_000_000)
     batches: Sequence[int] = (8_192, 65_536, 131_072)
     threads: Sequence[int] = (1, 2)
@@ -35,13 +36,21 @@ class Grid:
 SMOKE = Grid(dims=(8,), rows=(20_000,), batches=(1_024,), threads=(1,))
 
 
-def walk(grid: Grid) -> Iterator[Figure]:
-    """Measure every place of the grid; tables are filled once for each dim, number of rows and of threads."""
-    for threads in grid.threads:
-        for rows in grid.rows:
-            for dim in grid.dims:
-                with Session(filled(SIDES, Table(rows, dim)), threads) as session:
-                    yield from _places(grid, session, f"{rows_text(rows)} rows, dim {dim}, {threads_text(threads)}")
+def parts(grid: Grid) -> Mapping[str, Callable[[], Iterator[Figure]]]:
+    """Return what fills each table of the grid once and measures its places; what most tables are like comes first."""
+    tables = [
+        (threads, Table(rows, dim)) for dim in grid.dims for threads in reversed(grid.threads) for rows in grid.rows
+    ]
+    return {_name(*table): partial(_walk, grid, *table) for table in tables}
+
+
+def _name(threads: int, table: Table) -> str:
+    return f"{rows_text(table.rows)} rows, dim {table.dim}, {threads_text(threads)}"
+
+
+def _walk(grid: Grid, threads: int, table: Table) -> Iterator[Figure]:
+    with Session(filled(SIDES, table), threads) as session:
+        yield from _places(grid, session, _name(threads, table))
 
 
 def _places(grid: Grid, session: Session, table: str) -> Iterator[Figure]:
