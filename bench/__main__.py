@@ -132,7 +132,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--only", nargs="+", help="parts; the figures of the others stay as they were")
     parser.add_argument(
-        "--grid", action="store_true", help="ops: the whole grid instead, about two hours; a page section of its own"
+        "--grid", action="store_true", help="ops: the whole grid instead, an hour or more; a page section of its own"
     )
     parser.add_argument("--dims", type=int, nargs="+", help="of the grid")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, nothing written: does everything run?")
