@@ -27,7 +27,7 @@ from tandem_serving.follow import Failure, Held, Next, candidate, decide
 from tandem_serving.line import Advance, Line, Origin, Rejection, load
 from tandem_serving.memory import room
 from tandem_serving.metrics import Metrics
-from tandem_serving.publish import Publisher, Served
+from tandem_serving.publish import Published, Publisher, Served
 from tandem_serving.shown import Shown
 
 _log = structlog.get_logger(__name__)
@@ -53,8 +53,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the loop knows, for the report and the pages."""
+    """What the loop knows at one instant, for the report, the pages and readiness."""
 
+    serving: Published | None = None
+    """What is answered from, which is in ``loaded`` too."""
     target: Target | None = None
     held: Held = field(default_factory=Held)
     loaded: tuple[Version, ...] = ()
@@ -109,6 +111,8 @@ class Control:
         self._denied = 0
         self._wake = threading.Event()
         self.view = View()
+        self.on_first: Callable[[], None] = _nothing
+        """Called by the loop's thread after the first version is published and is in ``view``."""
         self.fatal: WireError | None = None
         """The user's error that keeps this pod from ever answering; the program ends with it."""
 
@@ -159,6 +163,7 @@ class Control:
         except NotFound:
             _log.warning("target.json is gone; this pod goes on with what it serves")
             return
+        self._seen_at = self._now()
         if found:
             self._target, self._target_etag = found
 
@@ -251,11 +256,15 @@ class Control:
             self._publish(line, "update")
 
     def _publish(self, line: Line, kind: str) -> None:
-        version = line.version
+        version, first = line.version, self._publisher.current is None
         self._publisher.publish(Served(version, line.spec, line.watermark), self._now())
         self._metrics.published.labels(kind).inc()
         self._metrics.serving(version.base, version.update, line.watermark)
+        # At once: until the look ends, the view would tell of a version that answers no more.
+        self.view = self._seen(self.view.trouble)
         _log.info("a version is published", version=str(version), kind=kind)
+        if first:
+            self.on_first()
 
     def _refuse(self, refused: tuple[Rejection, ...]) -> None:
         for each in refused:
@@ -276,8 +285,12 @@ class Control:
             _log.warning("the store could not be read; the service goes on", reason=str(trouble), misses=self._misses)
         if self._denied >= _DENIED_IN_A_ROW and self._publisher.current is None:
             self.fatal = trouble
+        self.view = self._seen("" if trouble is None else str(trouble))
+
+    def _seen(self, trouble: str) -> View:
         held = self._held()
-        self.view = View(
+        return View(
+            serving=self._publisher.published,
             target=self._target,
             held=held,
             loaded=tuple(sorted(line.version for line in self._lines.values())),
@@ -286,7 +299,7 @@ class Control:
             candidate=candidate(self._target, self._settings.pod, held),
             refused=self._refused,
             store_seen_at=self._seen_at,
-            trouble="" if trouble is None else str(trouble),
+            trouble=trouble,
         )
 
     def _delay(self) -> float:
@@ -296,3 +309,7 @@ class Control:
             return interval
         most = max(interval, min(interval * 2 ** min(self._misses, 16), _BACKOFF_MOST_SECONDS))
         return random.uniform(interval / 2, most)  # noqa: S311 - jitter, no secret
+
+
+def _nothing() -> None:
+    """What happens after the first version, unless somebody cares."""

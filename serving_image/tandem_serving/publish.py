@@ -1,6 +1,5 @@
 """The one place that says what is answered from. The engine answers; this is what it was told, for the pages."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,13 +39,11 @@ class Publisher:
       engine: what answers.
     """
 
-    __slots__ = ("_published", "engine", "on_first")
+    __slots__ = ("_published", "engine")
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._published: Published | None = None
-        self.on_first: Callable[[], None] = _nothing
-        """Called by the publishing thread after the first version."""
 
     @property
     def published(self) -> Published | None:
@@ -66,11 +63,4 @@ class Publisher:
           EngineGone: nothing can be served any more.
         """
         self.engine.publish(served.version)
-        first = self._published is None
         self._published = Published(served, now)
-        if first:
-            self.on_first()
-
-
-def _nothing() -> None:
-    """What happens after the first version, unless somebody cares."""

@@ -111,7 +111,6 @@ class Server:
             config.model,
             place.pod,
             self.engine,
-            self.publisher,
             self.metrics,
             lambda: self.control.view,
             self.ready,
@@ -132,7 +131,7 @@ class Server:
 
     def ready(self) -> bool:
         """Whether requests shall come here."""
-        return self.publisher.current is not None and not self._closing.is_set() and self.engine.alive()
+        return self.control.view.serving is not None and not self._closing.is_set() and self.engine.alive()
 
     def alive(self) -> bool:
         """Whether it can go on: the store is followed, and the engine runs."""
@@ -154,7 +153,7 @@ class Server:
         self.ports["status"] = await self._listen(self.status.application(), self._config.status_port)
         self.ports["rest"] = await self._listen(self.rest.application(), self._config.rest_port)
         self.ports["grpc"] = await asyncio.to_thread(self.engine.port)
-        self.publisher.on_first = lambda: self.engine.set_ready(ready=True)
+        self.control.on_first = lambda: self.engine.set_ready(ready=True)
         self._thread.start()
         _log.info("serving", model=self._config.model, **self.ports)
 

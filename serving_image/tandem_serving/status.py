@@ -13,7 +13,6 @@ from tandem_serving.control import View
 from tandem_serving.engine import Choice, Engine, Stats
 from tandem_serving.errors import EngineGone
 from tandem_serving.metrics import Metrics
-from tandem_serving.publish import Published, Publisher
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,6 @@ class Status:
     model: str
     pod: str
     engine: Engine
-    publisher: Publisher
     metrics: Metrics
     view: Callable[[], View]
     ready: Callable[[], bool]
@@ -45,7 +43,7 @@ class Status:
         Raises:
           EngineGone: it ended.
         """
-        return _report(self, self.publisher.published, self.view())
+        return _report(self, self.view())
 
     def application(self) -> web.Application:
         """The routes, ready to be run."""
@@ -61,13 +59,14 @@ class Status:
         return web.Response(text=(await asyncio.to_thread(self.report)).to_json(), content_type="application/json")
 
     async def _statusz(self, _: web.Request) -> web.Response:
-        report = await asyncio.to_thread(self.report)
-        return web.Response(text=page(report, self.view(), self.now()), content_type="text/html")
+        view = self.view()
+        report = await asyncio.to_thread(_report, self, view)
+        return web.Response(text=page(report, view, self.now()), content_type="text/html")
 
     async def _readyz(self, _: web.Request) -> web.Response:
         if self.ready():
             return web.Response(text="ready\n")
-        why = "shutting down" if self.publisher.current is not None else "no base is loaded yet"
+        why = "shutting down" if self.view().serving is not None else "no base is loaded yet"
         return web.Response(status=503, text=f"{why}\n")
 
     async def _livez(self, _: web.Request) -> web.Response:
@@ -93,11 +92,11 @@ async def _without_engine(
         return web.Response(status=503, text=f"{error}\n")
 
 
-def _report(status: Status, published: Published | None, view: View) -> PodReport:
+def _report(status: Status, view: View) -> PodReport:
     serving = None
-    if published is not None:
-        version = published.current.version
-        serving = ServingReport(version.base, version.update, published.current.watermark, published.since)
+    if view.serving is not None:
+        current = view.serving.current
+        serving = ServingReport(current.version.base, current.version.update, current.watermark, view.serving.since)
     stats = status.engine.stats()
     answers, errors = counts(stats, status.metrics)
     return PodReport(

@@ -108,9 +108,29 @@ def test_who_is_ready_knows_its_labels(pod, writer):
     last = writer.update(3)
     writer.target(stable=3)
     known = []
-    pod.publisher.on_first = lambda: known.append(pod.engine.stats().labels)
+    pod.control.on_first = lambda: known.append((pod.engine.stats().labels, pod.control.view.serving))
     pod.turn()
-    assert known == [{"stable": f"3.{last.slot}"}]
+    assert known == [({"stable": f"3.{last.slot}"}, pod.publisher.published)]
+
+
+def test_what_is_served_is_at_once_in_the_view(pod, writer):
+    views, publish = [], pod.control._publish
+
+    def noted(line, kind):
+        publish(line, kind)
+        views.append(pod.control.view)
+
+    pod.control._publish = noted
+    rollout(pod, writer)
+    writer.target(stable=3)
+    pod.turn(1)
+    writer.update(3)
+    pod.turn(1)
+    told = [(str(view.serving.current.version), len(view.loaded)) for view in views]
+    assert told == [("3.2", 1), ("4.0", 2), ("3.2", 2), ("3.3", 1)]
+    for view in views:
+        assert view.serving.current.version in view.loaded
+        assert view.store_seen_at is not None
 
 
 def test_what_is_held_beside_can_be_asked_for(pod, writer):

@@ -33,14 +33,12 @@ def test_nothing_is_served_before_the_first():
     assert Publisher(cast("Engine", Told())).current is None
 
 
-def test_the_engine_is_told_and_the_first_version_is_announced_once():
+def test_the_engine_is_told_of_each_version():
     engine = Told(Version(1, 0), Version(1, 1))
-    publisher, seen = Publisher(cast("Engine", engine)), []
-    publisher.on_first = lambda: seen.append((list(engine.versions), publisher.current))
+    publisher = Publisher(cast("Engine", engine))
     publisher.publish(served(1, 0), NOW)
     publisher.publish(served(1, 1), NOW)
     assert engine.versions == [Version(1, 0), Version(1, 1)]
-    assert seen == [([Version(1, 0)], served(1, 0))]
     assert publisher.published == Published(served(1, 1), NOW)
 
 
