@@ -2,7 +2,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from pathlib import Path
 
@@ -66,14 +65,6 @@ def test_it_ends_with_a_code_and_a_message_for_the_operator(monkeypatch, tmp_pat
     assert (termination.kind, termination.reason) == (Fault.USER if code == 2 else Fault.WORLD, reason)
 
 
-def free_ports(count):
-    doors = [socket.create_server(("", 0)) for _ in range(count)]
-    ports = [door.getsockname()[1] for door in doors]
-    for door in doors:
-        door.close()
-    return ports
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("dies", [False, True])
 async def test_a_process_serves_until_sigterm_and_exits_0_or_until_its_engine_dies(
@@ -81,15 +72,14 @@ async def test_a_process_serves_until_sigterm_and_exits_0_or_until_its_engine_di
 ):
     writer.base(3)
     writer.target(stable=3)
-    grpc_port, rest_port, status_port = free_ports(3)
     config = ServerConfig(
         model=MODEL_NAME,
         served_name="search",
         store=StoreConfig(f"file://{tmp_path}/store"),
         poll_seconds=0.05,
-        grpc_port=grpc_port,
-        rest_port=rest_port,
-        status_port=status_port,
+        grpc_port=0,
+        rest_port=0,
+        status_port=0,
     )
     variables = os.environ | {
         "TANDEM_SERVER": config.to_json(),
@@ -102,8 +92,9 @@ async def test_a_process_serves_until_sigterm_and_exits_0_or_until_its_engine_di
     process = await asyncio.create_subprocess_exec(*command, env=variables, stdout=asyncio.subprocess.PIPE)
     try:
         async with asyncio.timeout(240):
-            await ready(process, status_port)
-            async with Client(grpc_port) as client:
+            lines, ports = await listening(process)
+            await ready(process, ports["status"])
+            async with Client(ports["grpc"]) as client:
                 Recomputed(store).check(await client.predictions.Predict(request()))
             if dies:
                 os.kill(child_of(process.pid), signal.SIGKILL)
@@ -115,7 +106,7 @@ async def test_a_process_serves_until_sigterm_and_exits_0_or_until_its_engine_di
             process.kill()
             await process.wait()
     assert process.returncode == (1 if dies else 0)
-    lines = [json.loads(line) for line in output.decode().splitlines()]
+    lines += [json.loads(line) for line in output.splitlines()]
     assert lines[-1]["event"] == "ended"
     if dies:
         termination = Termination.from_json((tmp_path / "termination-log").read_text())
@@ -128,6 +119,16 @@ async def test_a_process_serves_until_sigterm_and_exits_0_or_until_its_engine_di
 def child_of(pid):
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(child)
+
+
+async def listening(process):
+    """What it logged until it told its ports, and these."""
+    lines = []
+    async for line in process.stdout:
+        lines.append(json.loads(line))
+        if lines[-1]["event"] == "serving":
+            return lines, lines[-1]
+    raise AssertionError(f"the process ended before it served: {lines}")
 
 
 async def ready(process, port):
