@@ -64,9 +64,9 @@ class Times:
     stolen: float
 
     def stolen_since(self, before: "Times") -> float:
-        """Return the share that was stolen since then."""
+        """Return the share that was stolen since then, of 1; the kernel's counters may differ by a tick."""
         spent = self.all - before.all
-        return (self.stolen - before.stolen) / spent if spent > 0 else 0.0
+        return min(max((self.stolen - before.stolen) / spent, 0.0), 1.0) if spent > 0 else 0.0
 
 
 def times() -> Times:

@@ -11,6 +11,8 @@ from bench.machine import Times, times
         (Times(10, 1), Times(20, 3), 0.2),
         (Times(10, 1), Times(20, 1), 0.0),
         (Times(10, 1), Times(10, 1), 0.0),  # no time has passed
+        (Times(10, 1), Times(10.01, 1.02), 1.0),  # counted at different moments
+        (Times(10, 1.01), Times(20, 1), 0.0),
     ],
 )
 def test_what_was_stolen_is_a_share_of_what_was_spent_since(before, after, share):

@@ -11,15 +11,17 @@ FOR_EVER = "exec tail -f /dev/null"
 
 
 class Heard:
-    """What a command said, line by line, as (process, words)."""
+    """What a command said, line by line, as (process, words); the line of this number is enough."""
 
     def __init__(self) -> None:
         self._lines: queue.Queue[str] = queue.Queue()
-        self.enough = False
+        self._count = 0
+        self.enough = 0
 
     def heed(self, line: str) -> bool:
+        self._count += 1
         self._lines.put(line)
-        return not self.enough
+        return self._count != self.enough
 
     def next(self) -> tuple[int, str]:
         process, _, words = self._lines.get(timeout=20).partition(" ")
@@ -64,7 +66,7 @@ def test_what_ends_is_started_again_with_the_other_words(begin, heard):
 
 
 def test_a_line_that_is_enough_ends_the_process_and_begins_another(begin, heard):
-    heard.enough = True
+    heard.enough = 1
     begin(SAYS, FOR_EVER)
     first, _ = heard.next()
     second, words = heard.next()
