@@ -86,14 +86,13 @@ def _measure(name: str, options: argparse.Namespace) -> bool:
     for part, run in chosen.items():
         try:
             for figure in run():
-                found.append(replace(figure, commit=origin.commit))
+                found.append(replace(figure, commit=origin.commit, part=part))
                 _say(f"{time.monotonic() - begin:5.0f} s  {_line(figure)}")
         except SideFailed as error:
             failed = True
             _say(f"{time.monotonic() - begin:5.0f} s  {part}: {error}")
         if not options.smoke:  # after each part, so that a run that is ended keeps what it has measured
-            measured = {figure.figure for figure in found}
-            figures.write(path, [figure for figure in kept if figure.figure not in measured] + found)
+            figures.write(path, figures.renewed(kept, found, list(known)))
             report.write_run(FOLDER / f"{name}.run.json", origin)
     return failed
 

@@ -22,6 +22,7 @@ class Figure:
       spread: least and greatest by side, ours as "ours".
       load: the machine's load average over one minute when the first run began.
       commit: of the checkout that it was measured on; "" until it is written.
+      part: of its bench that measured it; "" until it is written.
     """
 
     figure: str
@@ -34,6 +35,7 @@ class Figure:
     spread: Mapping[str, Sequence[float]]
     load: float
     commit: str = ""
+    part: str = ""
 
 
 def significant(value: float, digits: int = 4) -> float:
@@ -106,6 +108,27 @@ def percentile(values: Sequence[float], percent: float) -> float:
     ordered = sorted(values)
     rank = -(-len(ordered) * percent // 100)  # the ceiling
     return ordered[max(int(rank), 1) - 1]
+
+
+def renewed(kept: Sequence[Figure], found: Sequence[Figure], parts: Sequence[str]) -> list[Figure]:
+    """Put what was found in place of what parts had under the same names, all in the order of parts.
+
+    Args:
+      kept: of earlier runs.
+      found: of this one, each with its part.
+      parts: of the bench, in order; what an unknown part measured comes first.
+
+    Example:
+      >>> def of(part, name, ours):
+      ...     return Figure(name, "", "ms", ours, {}, None, 1, {}, 0.0, part=part)
+      >>> kept = [of("b", "p99", 1.0), of("a", "p99", 2.0), of("a", "rows", 3.0)]
+      >>> [(each.part, each.ours) for each in renewed(kept, [of("a", "p99", 4.0)], ["a", "b"])]
+      [('a', 3.0), ('a', 4.0), ('b', 1.0)]
+    """
+    measured = {(figure.part, figure.figure) for figure in found}
+    both = [*(figure for figure in kept if (figure.part, figure.figure) not in measured), *found]
+    places = {part: place for place, part in enumerate(parts)}
+    return sorted(both, key=lambda figure: places.get(figure.part, -1))
 
 
 def write(path: Path, figures: Sequence[Figure]) -> None:

@@ -16,7 +16,7 @@ class Run:
       name: of the bench.
       command: that measured.
       date: when it began, UTC, to the minute.
-      commit: of the checkout; ``-dirty`` behind it says that tracked files differed.
+      commit: of the checkout; ``-dirty`` behind it says that tracked files beside BENCHMARKS.md differed.
       machine: processor, cores, memory, kernel.
       load: load averages over 1, 5 and 15 minutes when it began.
     """
@@ -35,7 +35,7 @@ def describe(name: str, command: str) -> Run:
         name=name,
         command=command,
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        commit=_git("describe", "--always", "--dirty", "--exclude=*"),
+        commit=_commit(),
         machine=machine(),
         load=os.getloadavg(),
     )
@@ -89,6 +89,11 @@ def _field(path: str, name: str) -> str:
     return "unknown"
 
 
+def _commit() -> str:
+    changed = _git("diff", "--name-only", "HEAD", "--", ":/", ":(top,exclude)BENCHMARKS.md")
+    return (_git("rev-parse", "--short", "HEAD") or "unknown") + ("-dirty" if changed else "")
+
+
 def _git(*arguments: str) -> str:
     asked = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607 - literals
-    return asked.stdout.strip() or "unknown"
+    return asked.stdout.strip()

@@ -1,5 +1,7 @@
 """What a figure says of its runs."""
 
+from dataclasses import replace
+
 import pytest
 
 from bench import figures
@@ -51,3 +53,20 @@ def test_files_come_back(tmp_path):
     written = [compare("f", "größer", "x", {"ours": [1.0]}, load=0.5)]
     figures.write(tmp_path / "a" / "ops.json", written)
     assert figures.read(tmp_path / "a" / "ops.json") == written
+
+
+def of(part, name, ours):
+    return replace(compare(name, "s", "ms", {"ours": [ours]}, load=0), part=part)
+
+
+def test_what_is_found_takes_the_place_of_what_its_part_had_under_that_name():
+    kept = [of("b", "p99", 1.0), of("gone", "x", 9.0), of("a", "p99", 2.0), of("a", "rows", 3.0)]
+    found = [of("a", "p99", 4.0), of("a", "p99", 5.0)]
+    both = figures.renewed(kept, found, ["a", "b"])
+    assert [(each.part, each.figure, each.ours) for each in both] == [
+        ("gone", "x", 9.0),
+        ("a", "rows", 3.0),
+        ("a", "p99", 4.0),
+        ("a", "p99", 5.0),
+        ("b", "p99", 1.0),
+    ]
