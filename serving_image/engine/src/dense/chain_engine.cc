@@ -158,6 +158,24 @@ class ChainEngine : public Engine {
   Layout layout_;
 };
 
+// Whether ReLU made all of a value.
+bool Rectified(const Program& program, size_t value) {
+  if (value < program.features.size()) return false;
+  const Step& step = program.chain[value - program.features.size()];
+  switch (step.kind) {
+    case StepKind::kRelu:
+      return true;
+    case StepKind::kDense:
+      return step.activation == Activation::kRelu;
+    case StepKind::kConcat:
+    case StepKind::kSlice:
+    case StepKind::kReshape:
+      return std::all_of(step.in.begin(), step.in.end(), [&](size_t in) { return Rectified(program, in); });
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::vector<LayerShape> LayersOf(const Program& program) {
@@ -167,7 +185,8 @@ std::vector<LayerShape> LayersOf(const Program& program) {
     const Step& step = program.chain[i];
     if (step.kind != StepKind::kDense) continue;
     layers.push_back({program.width(step.in[0]), step.width, step.rows, layout.places[step.in[0]].stride,
-                      layout.places[program.features.size() + i].stride, step.activation});
+                      layout.places[program.features.size() + i].stride, step.activation,
+                      Rectified(program, step.in[0])});
   }
   return layers;
 }

@@ -19,6 +19,7 @@ struct LayerShape {
   size_t rows = 1;                       // per sample
   size_t in_stride = 0, out_stride = 0;  // as the layout has them
   Activation activation = Activation::kNone;
+  bool rectified = false;  // inputs are ReLU's, so many are zero
 };
 
 class PackedLayer {

@@ -6,35 +6,38 @@
 #include <utility>
 
 #include "dense/floats.h"
+#include "dense/panels.h"
 #include "dense/shared_columns.h"
+#include "dense/sparse_panels.h"
 
 namespace tandem::serving {
 namespace {
 
-constexpr size_t kColumns = 16;    // of a panel: two vectors
 constexpr size_t kTall = 6;        // rows of a tile: twelve sums, two weights, one input in sixteen registers
 constexpr size_t kBlockRows = 96;  // rows whose inputs stay in the second-level cache while all panels pass
 
 struct PanelLayer : PackedLayer {
   PanelLayer(size_t in, size_t panels) : weights(in * panels * kColumns), bias(panels * kColumns) {}
-  size_t bytes() const override { return weights.bytes() + bias.bytes(); }
+  size_t bytes() const override { return weights.bytes() + bias.bytes() + (sparse == nullptr ? 0 : sparse->bytes()); }
 
   Floats weights, bias;
+  std::unique_ptr<const SparseWeights> sparse;  // where many inputs will be zero
 };
 
 struct PanelState : LayerState {
   std::vector<LayerPlace> places;
   Floats start;  // sums of one row, for as many panels as the widest layer has
+  std::unique_ptr<SparseRows> sparse;
 };
 
-// One layer as tiles see it, or some of its inputs.
-struct Product {
-  size_t in, out;
-  const float* weights;
-  size_t panel;  // floats from panel to panel
-  const float* bias;
-  bool relu;
-};
+Product ProductOf(const LayerShape& shape, const PanelLayer& packed) {
+  return {shape.in,
+          shape.out,
+          packed.weights.data(),
+          shape.in * kColumns,
+          packed.bias.data(),
+          shape.activation == Activation::kRelu};
+}
 
 // kRows rows by kPanels panels from `panel` on, all sums in registers.
 template <size_t kRows, size_t kPanels>
@@ -61,7 +64,7 @@ __attribute__((always_inline)) inline void Tile(const Product& layer, size_t pan
       for (size_t v = 0; v < kVectors; ++v) sums[r][v] = _mm256_fmadd_ps(input, w[v], sums[r][v]);
     }
   }
-  const __m256 zero = _mm256_setzero_ps();
+  const __m256 least = Least(layer.relu);
   const size_t column = panel * kColumns;
   const bool whole = column + kPanels * kColumns <= layer.out;
 #pragma GCC unroll 6
@@ -69,11 +72,7 @@ __attribute__((always_inline)) inline void Tile(const Product& layer, size_t pan
     alignas(32) float edge[kVectors * 8];
     float* to = whole ? y.data + r * y.stride + column : edge;
 #pragma GCC unroll 8
-    for (size_t v = 0; v < kVectors; ++v) {
-      // max(0, NaN) is NaN in this order of arguments.
-      const __m256 sum = layer.relu ? _mm256_max_ps(zero, sums[r][v]) : sums[r][v];
-      _mm256_storeu_ps(to + v * 8, sum);
-    }
+    for (size_t v = 0; v < kVectors; ++v) _mm256_storeu_ps(to + v * 8, FinishSum(sums[r][v], least));
     if (!whole) std::copy(edge, edge + (layer.out - column), y.data + r * y.stride + column);
   }
 }
@@ -107,7 +106,7 @@ size_t Tiles(size_t rows, size_t* tiles) {
 }
 
 void Multiply(const Product& layer, size_t rows, In x, Out y) {
-  const size_t panels = (layer.out + kColumns - 1) / kColumns;
+  const size_t panels = Panels(layer.out);
   if (rows == 1) return FewRows<1, 4>(layer, panels, x, y);
   if (rows == 2) return FewRows<2, 2>(layer, panels, x, y);
   if (rows == 3) return FewRows<3, 2>(layer, panels, x, y);
@@ -121,9 +120,6 @@ void Multiply(const Product& layer, size_t rows, In x, Out y) {
   }
 }
 
-In RowsFrom(In x, size_t row) { return {x.data + row * x.stride, x.stride}; }
-Out RowsFrom(Out y, size_t row) { return {y.data + row * y.stride, y.stride}; }
-
 // Blocks of about one height, so that no last one reads all weights for a row or two.
 void MultiplyBlocks(const Product& layer, size_t rows, In x, Out y) {
   const size_t blocks = (rows + kBlockRows - 1) / kBlockRows;
@@ -136,26 +132,34 @@ void MultiplyBlocks(const Product& layer, size_t rows, In x, Out y) {
 // `shared` inputs are the same in all rows: that part of the sums is computed once. The same bits, since a sum runs
 // from the first input to the last.
 void MultiplyShared(const Product& layer, size_t shared, size_t rows, In x, Out y, float* start) {
-  const size_t columns = (layer.out + kColumns - 1) / kColumns * kColumns;
+  const size_t columns = Panels(layer.out) * kColumns;
   Multiply({shared, columns, layer.weights, layer.panel, layer.bias, false}, 1, x, {start, columns});
   const Product rest{layer.in - shared, layer.out, layer.weights + shared * kColumns, layer.panel, start, layer.relu};
   MultiplyBlocks(rest, rows, {x.data + shared, x.stride}, y);
 }
 
+// Rows that have nothing in common.
+void MultiplyApart(const Product& layer, const SparseWeights* sparse, PanelState* state, size_t rows, In x, Out y) {
+  if (sparse != nullptr && SparseRows::Worth(rows, layer.in, x)) {
+    return state->sparse->Multiply(layer, *sparse, rows, x, y);
+  }
+  MultiplyBlocks(layer, rows, x, y);
+}
+
 // Rows that begin alike, as one user's candidates do, share that part; a batch may have the candidates of several
 // users.
-void MultiplyAlike(const Product& layer, size_t rows, In x, Out y, float* start) {
+void MultiplyAlike(const Product& layer, const SparseWeights* sparse, PanelState* state, size_t rows, In x, Out y) {
   constexpr size_t kLeast = 16, kRows = 8;  // below, what it saves is less than what it costs
   size_t apart = 0;                         // rows from here on have nothing in common
   for (size_t row = 0, alike; layer.in >= kLeast && row < rows; row += alike) {
     alike = RowsAlike(rows - row, kLeast, RowsFrom(x, row));
     if (alike < kRows) continue;
-    if (apart < row) MultiplyBlocks(layer, row - apart, RowsFrom(x, apart), RowsFrom(y, apart));
+    if (apart < row) MultiplyApart(layer, sparse, state, row - apart, RowsFrom(x, apart), RowsFrom(y, apart));
     const size_t shared = SharedColumns(alike, layer.in, RowsFrom(x, row));
-    MultiplyShared(layer, shared, alike, RowsFrom(x, row), RowsFrom(y, row), start);
+    MultiplyShared(layer, shared, alike, RowsFrom(x, row), RowsFrom(y, row), state->start.data());
     apart = row + alike;
   }
-  if (apart < rows) MultiplyBlocks(layer, rows - apart, RowsFrom(x, apart), RowsFrom(y, apart));
+  if (apart < rows) MultiplyApart(layer, sparse, state, rows - apart, RowsFrom(x, apart), RowsFrom(y, apart));
 }
 
 class PanelKernel : public LayerKernel {
@@ -168,7 +172,7 @@ class PanelKernel : public LayerKernel {
   Status Pack(size_t layer, const float* kernel, const float* bias,
               std::unique_ptr<const PackedLayer>* made) const override {
     const size_t in = layers_[layer].in, out = layers_[layer].out;
-    const size_t panels = (out + kColumns - 1) / kColumns;
+    const size_t panels = Panels(out);
     auto packed = std::make_unique<PanelLayer>(in, panels);
     for (size_t panel = 0; panel < panels; ++panel) {
       const size_t column = panel * kColumns, width = std::min(kColumns, out - column);
@@ -177,6 +181,7 @@ class PanelKernel : public LayerKernel {
       }
     }
     if (bias != nullptr) std::copy_n(bias, out, packed->bias.data());
+    if (layers_[layer].rectified) packed->sparse = SparseWeights::Make(ProductOf(layers_[layer], *packed));
     *made = std::move(packed);
     return {};
   }
@@ -184,9 +189,13 @@ class PanelKernel : public LayerKernel {
   std::unique_ptr<LayerState> NewState(const std::vector<LayerPlace>& places) const override {
     auto state = std::make_unique<PanelState>();
     state->places = places;
-    size_t widest = 0;
-    for (const LayerShape& layer : layers_) widest = std::max(widest, layer.out);
-    state->start = Floats(widest + kColumns);
+    size_t out = 0, in = 0;
+    for (const LayerShape& layer : layers_) {
+      out = std::max(out, layer.out);
+      if (layer.rectified) in = std::max(in, layer.in);
+    }
+    state->start = Floats(out + kColumns);
+    if (in > 0) state->sparse = std::make_unique<SparseRows>(in);
     return state;
   }
 
@@ -196,13 +205,7 @@ class PanelKernel : public LayerKernel {
     const auto& weights = static_cast<const PanelLayer&>(packed);
     auto* state = static_cast<PanelState*>(any_state);
     const LayerPlace& place = state->places[layer];
-    const Product product{shape.in,
-                          shape.out,
-                          weights.weights.data(),
-                          shape.in * kColumns,
-                          weights.bias.data(),
-                          shape.activation == Activation::kRelu};
-    MultiplyAlike(product, rows, place.in, place.out, state->start.data());
+    MultiplyAlike(ProductOf(shape, weights), weights.sparse.get(), state, rows, place.in, place.out);
     if (shape.activation == Activation::kSigmoid) {
       SigmoidRows(rows, shape.out, {place.out.data, place.out.stride}, place.out);
     }

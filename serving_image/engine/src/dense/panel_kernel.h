@@ -6,7 +6,8 @@
 // Threads: as LayerKernel.
 //
 // An output is bias + x[0] w[0] + x[1] w[1] …, in this order, each step one fused multiply-add, whatever the batch and
-// the row's place in it: a row's answer has the same bits in any company. Rows that begin alike (one user, many
+// the row's place in it: a row's answer has the same bits in any company. Where ReLU made the inputs, steps that add
+// zero are left out if that is faster (sparse_panels.h). Rows that begin alike (one user, many
 // candidates) have their common front computed once per block of at most 96; a model gains by features of the user
 // standing first. On a CPU with AVX2 alone it takes three quarters of the time of oneDNN 2.6 (README); with AVX-512
 // oneDNN has better kernels, and warm-up takes them.

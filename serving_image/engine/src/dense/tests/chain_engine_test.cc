@@ -140,6 +140,23 @@ TEST(every_kernel_gives_what_the_plain_way_gives) {
   }
 }
 
+TEST(layers_know_whether_relu_made_all_of_their_input) {
+  const Program program =
+      Parsed(ProgramJson({4}, {{4, 6}, {6, 3}, {9, 2}, {2, 1}},
+                         {Layer("f:a", 0, -1, "relu", "v:h"),
+                          {{"op", "slice"}, {"in", "v:h"}, {"begin", 1}, {"size", 2}, {"out", "v:s"}},
+                          {{"op", "relu"}, {"in", "f:a"}, {"out", "v:r"}},
+                          {{"op", "concat"}, {"in", {"v:s", "v:r"}}, {"out", "v:c"}},
+                          Layer("v:c", 1, -1, "none", "v:x"),
+                          {{"op", "concat"}, {"in", {"v:h", "v:x"}}, {"out", "v:hx"}},
+                          Layer("v:hx", 2, -1, "sigmoid", "v:y"),
+                          Layer("v:y", 3, -1, "none", "v:z")},
+                         {"z"}));
+  std::vector<bool> rectified;
+  for (const LayerShape& layer : LayersOf(program)) rectified.push_back(layer.rectified);
+  CHECK((rectified == std::vector<bool>{false, true, false, false}));
+}
+
 TEST(features_are_written_right_into_the_first_layers_input) {
   const Program program = Parsed(Cases()[0].program);
   const auto scratch = Engines(program)[0]->NewScratch();

@@ -30,6 +30,16 @@ class Numbers {
   uint64_t state_;
 };
 
+// So many of a thousand are numbers, the others zeros of either sign.
+inline std::vector<float> SomeZeros(size_t count, size_t of_thousand, Numbers* numbers) {
+  std::vector<float> made(count);
+  for (float& x : made) {
+    const bool zero = std::abs((*numbers)()) * 1000 >= static_cast<float>(of_thousand);
+    x = zero ? std::copysign(0.0f, (*numbers)()) : (*numbers)();
+  }
+  return made;
+}
+
 inline nlohmann::json SlotJson(const std::string& name, std::vector<size_t> shape, size_t weight) {
   return {{"name", name}, {"shape", shape}, {"weight", weight}};
 }
