@@ -31,7 +31,8 @@ struct PanelState : LayerState {
 };
 
 Product ProductOf(const LayerShape& shape, const PanelLayer& packed) {
-  return {shape.in,
+  return {0,
+          shape.in,
           shape.out,
           packed.weights.data(),
           shape.in * kColumns,
@@ -129,21 +130,23 @@ void MultiplyBlocks(const Product& layer, size_t rows, In x, Out y) {
   }
 }
 
-// `shared` inputs are the same in all rows: that part of the sums is computed once. The same bits, since a sum runs
-// from the first input to the last.
-void MultiplyShared(const Product& layer, size_t shared, size_t rows, In x, Out y, float* start) {
-  const size_t columns = Panels(layer.out) * kColumns;
-  Multiply({shared, columns, layer.weights, layer.panel, layer.bias, false}, 1, x, {start, columns});
-  const Product rest{layer.in - shared, layer.out, layer.weights + shared * kColumns, layer.panel, start, layer.relu};
-  MultiplyBlocks(rest, rows, {x.data + shared, x.stride}, y);
-}
-
 // Rows that have nothing in common.
 void MultiplyApart(const Product& layer, const SparseWeights* sparse, PanelState* state, size_t rows, In x, Out y) {
   if (sparse != nullptr && SparseRows::Worth(rows, layer.in, x)) {
     return state->sparse->Multiply(layer, *sparse, rows, x, y);
   }
   MultiplyBlocks(layer, rows, x, y);
+}
+
+// `shared` inputs are the same in all rows: that part of the sums is computed once. The same bits, since a sum runs
+// from the first input to the last.
+void MultiplyShared(const Product& layer, const SparseWeights* sparse, PanelState* state, size_t shared, size_t rows,
+                    In x, Out y) {
+  const Out start{state->start.data(), Panels(layer.out) * kColumns};
+  Multiply({0, shared, start.stride, layer.weights, layer.panel, layer.bias, false}, 1, x, start);
+  const Product rest{shared,      layer.in - shared, layer.out, layer.weights + shared * kColumns,
+                     layer.panel, start.data,        layer.relu};
+  MultiplyApart(rest, sparse, state, rows, {x.data + shared, x.stride}, y);
 }
 
 // Rows that begin alike, as one user's candidates do, share that part; a batch may have the candidates of several
@@ -156,7 +159,7 @@ void MultiplyAlike(const Product& layer, const SparseWeights* sparse, PanelState
     if (alike < kRows) continue;
     if (apart < row) MultiplyApart(layer, sparse, state, row - apart, RowsFrom(x, apart), RowsFrom(y, apart));
     const size_t shared = SharedColumns(alike, layer.in, RowsFrom(x, row));
-    MultiplyShared(layer, shared, alike, RowsFrom(x, row), RowsFrom(y, row), state->start.data());
+    MultiplyShared(layer, sparse, state, shared, alike, RowsFrom(x, row), RowsFrom(y, row));
     apart = row + alike;
   }
   if (apart < rows) MultiplyApart(layer, sparse, state, rows - apart, RowsFrom(x, apart), RowsFrom(y, apart));

@@ -17,11 +17,11 @@ inline constexpr size_t kColumns = 16;  // of a panel: two vectors
 
 inline size_t Panels(size_t out) { return (out + kColumns - 1) / kColumns; }
 
-// One layer, or some of its inputs.
+// One layer, or the inputs of one from `first` on.
 struct Product {
-  size_t in, out;
-  const float* weights;
-  size_t panel;  // floats from panel to panel
+  size_t first, in, out;
+  const float* weights;  // of `first`
+  size_t panel;          // floats from panel to panel
   const float* bias;
   bool relu;
 };

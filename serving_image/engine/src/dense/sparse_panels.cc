@@ -124,7 +124,7 @@ std::unique_ptr<const SparseWeights> SparseWeights::Make(const Product& layer) {
 SparseRows::SparseRows(size_t widest) : nonzeros_(kBlockRows, widest), sums_(kBlockRows * kGroup * kColumns) {}
 
 bool SparseRows::Worth(size_t rows, size_t width, In x) {
-  if (rows < kLeastRows) return false;
+  if (rows < kLeastRows || width < kLeastInputs) return false;
   size_t found = 0;
   for (size_t look = 0; look < kLooks; ++look) {
     found += CountNonzeros(width, x.data + look * rows / kLooks * x.stride);
@@ -145,7 +145,7 @@ void SparseRows::Block(const Product& layer, const SparseWeights& weights, size_
   const size_t panels = Panels(layer.out);
   for (size_t group = 0, first = 0; group < Groups(panels); first += GroupSize(panels, group++)) {
     const size_t column = first * kColumns, width = GroupSize(panels, group) * kColumns;
-    const GroupWork work{weights.group(first),
+    const GroupWork work{weights.group(first) + layer.first * width,
                          layer.bias + column,
                          &nonzeros_,
                          sums_.data(),

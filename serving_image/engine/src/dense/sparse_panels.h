@@ -42,6 +42,7 @@ class SparseRows {
   // Whether so many of the inputs are zero that it is worth it, by a look at some of the rows.
   static bool Worth(size_t rows, size_t width, In x);
 
+  // `layer`: what `weights` were made of, or its inputs from one on.
   void Multiply(const Product& layer, const SparseWeights& weights, size_t rows, In x, Out y);
 
  private:

@@ -23,7 +23,7 @@ struct Packed {
       weights.data()[i] = column < out ? (*numbers)() : 0;
     }
     for (size_t i = 0; i < out; ++i) bias.data()[i] = i % 5 == 0 ? -0.0f : (*numbers)();
-    layer = {in, out, weights.data(), in * kColumns, bias.data(), relu};
+    layer = {0, in, out, weights.data(), in * kColumns, bias.data(), relu};
   }
 
   // What a row must give: every step, in order.
@@ -65,6 +65,30 @@ TEST(steps_that_add_zero_are_left_out_and_the_bits_are_those_of_all_steps) {
   }
 }
 
+TEST(the_inputs_from_one_on_go_on_from_the_sums_of_those_before) {
+  Numbers numbers(8);
+  const Packed packed(150, 112, true, &numbers);
+  const auto weights = SparseWeights::Make(packed.layer);
+  const std::vector<float> x = SomeZeros(150, 400, &numbers);
+  SparseRows sparse(150);
+  for (size_t first : {1, 16, 70, 149}) {
+    Product rest = packed.layer;
+    Floats start(112);
+    for (size_t j = 0; j < 112; ++j) {
+      float sum = packed.layer.bias[j];
+      const float* w = packed.layer.weights + j / kColumns * packed.layer.panel + j % kColumns;
+      for (size_t i = 0; i < first; ++i) sum = std::fma(x[i], w[i * kColumns], sum);
+      start.data()[j] = sum;
+    }
+    rest.first = first;
+    rest.in = 150 - first;
+    rest.bias = start.data();
+    std::vector<float> y(112);
+    sparse.Multiply(rest, *weights, 1, {x.data() + first, 150}, {y.data(), 112});
+    for (size_t j = 0; j < 112; ++j) CHECK(y[j] == packed.Plain(x.data(), j));
+  }
+}
+
 TEST(what_is_infinite_or_not_a_number_is_seen_in_its_row) {
   Numbers numbers(3);
   const Packed packed(64, 64, true, &numbers);
@@ -102,12 +126,13 @@ TEST(small_layers_gain_nothing) {
 TEST(it_is_worth_it_where_enough_rows_have_enough_zeros) {
   Numbers numbers(6);
   const struct {
-    size_t rows, of_thousand;
+    size_t rows, width, of_thousand;
     bool worth;
-  } cases[] = {{6, 500, true}, {5, 500, false}, {100, 500, true}, {100, 700, false}, {100, 0, true}};
+  } cases[] = {{6, 256, 500, true}, {5, 256, 500, false}, {100, 256, 500, true}, {100, 256, 700, false},
+               {100, 256, 0, true}, {100, 64, 500, true}, {100, 63, 0, false},   {100, 0, 0, false}};
   for (const auto& one : cases) {
     const std::vector<float> x = SomeZeros(one.rows * 256, one.of_thousand, &numbers);
-    CHECK(SparseRows::Worth(one.rows, 256, {x.data(), 256}) == one.worth);
+    CHECK(SparseRows::Worth(one.rows, one.width, {x.data(), 256}) == one.worth);
   }
 }
 
