@@ -1,4 +1,4 @@
-"""The one place that says what is answered from. The engine answers; this is what it was told, for the pages."""
+"""The one place that says what is answered from. The engine answers; this is what it was told, for loop and REST."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,7 @@ from tandem_serving.engine import Engine
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A version as the pages tell of it.
+    """A version as REST and the pages know it.
 
     Args:
       version: base and update.

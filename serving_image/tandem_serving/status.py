@@ -102,7 +102,7 @@ def _report(status: Status, view: View) -> PodReport:
     return PodReport(
         model=status.model,
         pod=status.pod,
-        ready=status.ready(),
+        ready=serving is not None and status.ready(),
         serving=serving,
         loaded=tuple(LoadedReport(version.base, version.update) for version in view.loaded),
         candidate=view.candidate,

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 from datetime import timedelta
@@ -53,6 +54,13 @@ async def test_the_report_and_the_page_name_what_was_refused(get, server, writer
     assert "digest of serving.safetensors" in page
     assert "3.3, since" in page
     assert "<th>base 3 computes</th><td>1: " in page
+
+
+async def test_a_report_is_of_one_look_though_a_version_comes_meanwhile(server):
+    before = dataclasses.replace(server.status, view=View)
+    assert server.ready()
+    report = before.report()
+    assert (report.serving, report.loaded, report.ready) == (None, (), False)
 
 
 def test_a_page_says_what_failed_and_runs_nothing():
