@@ -26,11 +26,17 @@ struct Packed {
     layer = {0, in, out, weights.data(), in * kColumns, bias.data(), relu};
   }
 
-  // What a row must give: every step, in order.
-  float Plain(const float* x, size_t column) const {
+  // The sum of the inputs before `end`: every step, in order.
+  float Sum(const float* x, size_t column, size_t end) const {
     float sum = layer.bias[column];
     const float* w = layer.weights + column / kColumns * layer.panel + column % kColumns;
-    for (size_t i = 0; i < layer.in; ++i) sum = std::fma(x[i], w[i * kColumns], sum);
+    for (size_t i = 0; i < end; ++i) sum = std::fma(x[i], w[i * kColumns], sum);
+    return sum;
+  }
+
+  // What a row must give.
+  float Plain(const float* x, size_t column) const {
+    const float sum = Sum(x, column, layer.in);
     return layer.relu && !(sum > 0) && !std::isnan(sum) ? 0 : sum + 0.0f;
   }
 
@@ -74,12 +80,7 @@ TEST(the_inputs_from_one_on_go_on_from_the_sums_of_those_before) {
   for (size_t first : {1, 16, 70, 149}) {
     Product rest = packed.layer;
     Floats start(112);
-    for (size_t j = 0; j < 112; ++j) {
-      float sum = packed.layer.bias[j];
-      const float* w = packed.layer.weights + j / kColumns * packed.layer.panel + j % kColumns;
-      for (size_t i = 0; i < first; ++i) sum = std::fma(x[i], w[i * kColumns], sum);
-      start.data()[j] = sum;
-    }
+    for (size_t j = 0; j < 112; ++j) start.data()[j] = packed.Sum(x.data(), j, first);
     rest.first = first;
     rest.in = 150 - first;
     rest.bias = start.data();
